@@ -1,0 +1,90 @@
+--- Identity tensors. The one public door: everything a user calls is here, or
+--- a method of the tensors made here.
+
+local core = require "idinit.core"
+local keywords = require "idinit.keywords"
+
+local unpack = table.unpack or unpack -- luacheck: ignore
+
+---@class idinit
+---@overload fun(...): idinit.Tensor
+local idinit = { _VERSION = "idinit 0.1.0" }
+
+--- The core blames the third function up the stack, and so does this: the
+--- script calls a front function, which calls build, which calls the core or
+--- error. Nothing on that way may be a tail call.
+local function build(defaults, ...)
+  local spec, size = keywords.parse(defaults, ...)
+  if not spec then error(size, 3) end
+  if size.n > 0 then
+    return (core.create(spec, unpack(size, 1, size.n)))
+  end
+  core.check(spec)
+  return function(...)
+    return (build(spec, ...))
+  end
+end
+
+local identity_init, call = core.front(build)
+
+--- An identity of a size. Flux's `identity_init`, and more keywords.
+---
+--- Values are float32. Rank 1 is zeros; rank 2 has `gain` at (i, i); rank 3 and
+--- more is (k1, ..., km, nin, nout) with `gain` at the middle of the kernel for
+--- every (i, i). Raises an error for what is no size or keyword; without a size
+--- returns a function that waits for one.
+---@param ... any `[rng,] n1, ..., nk [, keywords]`, or one table of both
+---@return idinit.Tensor | idinit.Partial
+idinit.identity_init = identity_init
+
+--- The tensor of a number or of nested tables of one shape.
+---@type fun(nested: number|table): idinit.Tensor
+idinit.tensor = core.tensor
+
+--- A tensor of zeros of that size, in row order.
+---@type fun(...: integer): idinit.Tensor
+idinit.zeros = core.zeros
+
+--- Tensors joined along a dimension, which counts from 1, in row order. Their
+--- other extents must be equal.
+---@type fun(tensors: idinit.Tensor[], dim: integer): idinit.Tensor
+idinit.cat = core.cat
+
+--- Whether `x` is a tensor of this module.
+---@type fun(x: any): boolean
+idinit.is_tensor = core.is_tensor
+
+local function write(dst, ...)
+  local spec, size = keywords.parse(nil, ...)
+  if not spec then error(size, 3) end
+  return (core.into(dst, spec, unpack(size, 1, size.n)))
+end
+
+--- Writes an identity over `dst`: every element of it.
+---
+--- `dst` is a tensor or view, whose size must be that of the result and is the
+--- default for the sizes; or, under LuaJIT, a `float *`, `float[n]` or
+--- `float[?]` of at least as many elements, with sizes given.
+---@param dst idinit.Tensor|ffi.cdata*
+---@param ... any `[n1, ..., nk] [, keywords]`, or one table of both
+---@return idinit.Tensor|ffi.cdata* dst
+function idinit.into(dst, ...)
+  return (write(dst, ...))
+end
+
+local function iterate(...)
+  local spec, size = keywords.parse(nil, ...)
+  if not spec then error(size, 3) end
+  return (core.taps(spec, unpack(size, 1, size.n)))
+end
+
+--- Iterates over the non-zeros of an identity without making it:
+--- `for value, i1, ..., ik in idinit.taps(3, 3, {gain = 2})`. With a window the
+--- indices are those in the window. Each tap comes once, in no promised order.
+---@param ... any `n1, ..., nk [, keywords]`, or one table of both
+---@return fun(): number?, ...
+function idinit.taps(...)
+  return (iterate(...))
+end
+
+return setmetatable(idinit, { __call = call })

@@ -1,0 +1,99 @@
+/* The only file that names a Lua version: the parts of the 5.4 C API that this
+   module uses, for Lua 5.1, 5.2, 5.3 and LuaJIT. */
+#ifndef IDN_COMPAT_H
+#define IDN_COMPAT_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define IDN_NORETURN __attribute__((noreturn))
+#else
+#define IDN_NORETURN
+#endif
+
+#if defined(_WIN32)
+#define IDN_EXPORT __declspec(dllexport)
+#elif defined(__GNUC__)
+#define IDN_EXPORT __attribute__((visibility("default")))
+#else
+#define IDN_EXPORT
+#endif
+
+#if LUA_VERSION_NUM < 502
+
+#define lua_rawlen lua_objlen
+
+/* luaL_setfuncs: LuaJIT 2.1 brings it, Lua 5.1 and LuaJIT 2.0 do not. */
+static inline void idn_setfuncs(lua_State *L, const luaL_Reg *reg, int nup) {
+  luaL_checkstack(L, nup + 1, "too many upvalues");
+  for (; reg->name; reg++) {
+    for (int i = 0; i < nup; i++) lua_pushvalue(L, -nup);
+    lua_pushcclosure(L, reg->func, nup);
+    lua_setfield(L, -(nup + 2), reg->name);
+  }
+  lua_pop(L, nup);
+}
+
+#else
+#define idn_setfuncs luaL_setfuncs
+#endif
+
+/* The value that a userdata keeps alive. Before 5.3 only a table can be kept,
+   so the value is put into one. [-1, +0] */
+static inline void idn_keep(lua_State *L, int ud) {
+#if LUA_VERSION_NUM < 503
+  lua_createtable(L, 1, 0);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, 1);
+#endif
+#if LUA_VERSION_NUM < 502
+  lua_setfenv(L, ud);
+#else
+  lua_setuservalue(L, ud);
+#endif
+}
+
+/* Lets the userdata at `to` keep what the one at `from` keeps. Both indices
+   are absolute. [-0, +0] */
+static inline void idn_keepsame(lua_State *L, int from, int to) {
+#if LUA_VERSION_NUM < 502
+  lua_getfenv(L, from);
+  lua_setfenv(L, to);
+#else
+  lua_getuservalue(L, from);
+  lua_setuservalue(L, to);
+#endif
+}
+
+/* Integers are floats before 5.3, and lua_Integer may be narrow there. */
+#if LUA_VERSION_NUM < 503
+#define idn_pushinteger(L, n) lua_pushnumber(L, (lua_Number)(n))
+#else
+#define idn_pushinteger(L, n) lua_pushinteger(L, (lua_Integer)(n))
+#endif
+
+/* Whether the number at `arg` is of the integer subtype, which goes to `n`. */
+static inline int idn_getinteger(lua_State *L, int arg, int64_t *n) {
+#if LUA_VERSION_NUM < 503
+  (void)L, (void)arg, (void)n;
+  return 0;
+#else
+  if (!lua_isinteger(L, arg)) return 0;
+  *n = (int64_t)lua_tointeger(L, arg);
+  return 1;
+#endif
+}
+
+/* Whether the collector runs by itself. Lua 5.1 cannot tell. */
+static inline int idn_gcrunning(lua_State *L) {
+#ifdef LUA_GCISRUNNING
+  return lua_gc(L, LUA_GCISRUNNING, 0);
+#else
+  (void)L;
+  return 1;
+#endif
+}
+
+#endif

@@ -1,0 +1,415 @@
+/* Keywords to taps, and what is made of them: tensors, writes into others'
+   memory, iterators. Lua calls these by way of a front function and init.lua's
+   build(), so the script to blame stands at level 3. */
+#include <string.h>
+
+#include "taps.h"
+#include "tensor.h"
+
+#define BLAME 3
+
+/* -- Keywords ------------------------------------------------------------ */
+
+/* What is read from a table of keywords at stack index `keys`. Where the size
+   is not known yet, `id.rank` is 0, and only what can be judged without it is
+   judged. */
+typedef struct reader {
+  lua_State *L;
+  int keys;
+  int order;
+  idn_identity id;
+} reader;
+
+/* Pushes keyword `name`; 0 with nothing pushed if it is not given. */
+static int key(reader *r, const char *name) {
+  if (r->keys == 0) return 0;
+  lua_pushstring(r->L, name);
+  lua_rawget(r->L, r->keys);
+  if (!lua_isnil(r->L, -1)) return 1;
+  lua_pop(r->L, 1);
+  return 0;
+}
+
+static int expected(reader *r, const char *what, const char *expects) {
+  return idn_fail(r->L, BLAME, "%s: %s expected, got %s", what, expects,
+                  idn_pushgot(r->L, -1));
+}
+
+/* Which of `names` the keyword is, or the first. */
+static int choose(reader *r, const char *name, const char *const *names,
+                  const char *expects) {
+  int k = 0;
+  if (!key(r, name)) return 0;
+  if (lua_type(r->L, -1) != LUA_TSTRING) expected(r, name, expects);
+  while (strcmp(names[k], lua_tostring(r->L, -1)) != 0)
+    if (!names[++k]) expected(r, name, expects);
+  lua_pop(r->L, 1);
+  return k;
+}
+
+static void readgain(reader *r) {
+  if (!key(r, "gain")) return;
+  if (lua_type(r->L, -1) != LUA_TNUMBER) expected(r, "gain", "number");
+  r->id.gain = lua_tonumber(r->L, -1);
+  lua_pop(r->L, 1);
+}
+
+static void readlayout(reader *r) {
+  static const char *const expects =
+      "string of one \"o\", one \"i\" and other letters for kernel axes";
+  int outs = 0, ins = 0;
+  if (!key(r, "layout")) return;
+  if (lua_type(r->L, -1) != LUA_TSTRING) expected(r, "layout", expects);
+  size_t length;
+  const char *axes = lua_tolstring(r->L, -1, &length);
+  if (length > IDN_MAXRANK) expected(r, "layout", expects);
+  for (int d = 0; d < (int)length; d++) {
+    int letter = axes[d] | 0x20; /* lower case, and no locale's letters */
+    if (letter < 'a' || letter > 'z') expected(r, "layout", expects);
+    if (letter == 'o') outs++, r->id.o = d;
+    if (letter == 'i') ins++, r->id.i = d;
+  }
+  if (outs != 1 || ins != 1) expected(r, "layout", expects);
+  if (r->id.rank > 1 && (int)length != r->id.rank)
+    idn_fail(r->L, BLAME, "layout: \"%s\" names %d axes, the size has %d", axes,
+             (int)length, r->id.rank);
+  lua_pop(r->L, 1);
+}
+
+static void readgroups(reader *r) {
+  int64_t groups;
+  if (!key(r, "groups")) return;
+  if (!idn_tointeger(r->L, -1, &groups) || groups < 1)
+    expected(r, "groups", "positive integer");
+  if (r->id.rank > 1) {
+    int64_t outputs = r->id.size[r->id.o];
+    if (outputs % groups != 0) {
+      const char *got = idn_pushgot(r->L, -1);
+      idn_fail(r->L, BLAME,
+               "groups: divisor of %s, the extent of axis \"o\" in dimension "
+               "%d, expected, got %s",
+               idn_pushnumber(r->L, (double)outputs), r->id.o + 1, got);
+    }
+    r->id.groups = groups;
+  }
+  lua_pop(r->L, 1);
+}
+
+/* The n-th kernel axis, counted from 0, or -1. */
+static int kernelaxis(const idn_identity *id, int n) {
+  for (int d = 0; d < id->rank; d++)
+    if (d != id->o && d != id->i && n-- == 0) return d;
+  return -1;
+}
+
+static void readposition(reader *r, int n) {
+  int64_t position;
+  lua_rawgeti(r->L, -1, n + 1);
+  if (!idn_tointeger(r->L, -1, &position) || position < 1)
+    expected(r, "center", "table of positive integers");
+  int d = r->id.rank > 1 ? kernelaxis(&r->id, n) : -1;
+  if (d >= 0 && r->id.size[d] > 0) {
+    if (position > r->id.size[d])
+      idn_fail(r->L, BLAME, "center: %s out of range [1, %s] in dimension %d",
+               idn_pushnumber(r->L, (double)position),
+               idn_pushnumber(r->L, (double)r->id.size[d]), d + 1);
+    r->id.center[d] = position - 1;
+  }
+  lua_pop(r->L, 1);
+}
+
+static void readpositions(reader *r) {
+  int count = (int)lua_rawlen(r->L, -1), axes = r->id.rank - 2;
+  if (r->id.rank > 1 ? count != axes : count > IDN_MAXRANK)
+    idn_fail(r->L, BLAME,
+             "center: one position for each of %d kernel axes expected, got %d",
+             axes < 0 ? IDN_MAXRANK : axes, count);
+  for (int n = 0; n < count; n++) readposition(r, n);
+}
+
+static void readcenter(reader *r) {
+  static const char *const names[] = {"lo", "hi", NULL};
+  static const char *const expects = "\"lo\", \"hi\" or a table of positions";
+  if (!key(r, "center")) return;
+  int is_table = lua_istable(r->L, -1);
+  if (is_table) readpositions(r);
+  lua_pop(r->L, 1);
+  if (is_table) return;
+  int higher = choose(r, "center", names, expects);
+  for (int d = 0; d < r->id.rank; d++)
+    r->id.center[d] = idn_middle(r->id.size[d], higher);
+}
+
+static void readshift(reader *r) {
+  if (!key(r, "shift")) return;
+  int64_t size[IDN_MAXRANK] = {0}, shift[IDN_MAXRANK];
+  int known = r->id.rank > 0;
+  idn_checkshift(r->L, lua_gettop(r->L), known ? r->id.rank : IDN_MAXRANK,
+                 known ? r->id.size : size, shift, BLAME);
+  if (known) memcpy(r->id.shift, shift, (size_t)r->id.rank * sizeof *shift);
+  lua_pop(r->L, 1);
+}
+
+/* The entry of the window for dimension `d`, at the top of the stack. */
+static void readrange(reader *r, int d) {
+  static const char *const expects = "{first, last} or {} in each dimension";
+  lua_State *L = r->L;
+  int64_t first, last;
+  if (!lua_istable(L, -1)) expected(r, "window", expects);
+  if (lua_rawlen(L, -1) == 0) return;
+  lua_rawgeti(L, -1, 1);
+  lua_rawgeti(L, -2, 2);
+  if (lua_rawlen(L, -3) != 2 || !idn_tointeger(L, -2, &first) ||
+      !idn_tointeger(L, -1, &last))
+    idn_fail(L, BLAME, "window: %s expected, got other values in dimension %d",
+             expects, d + 1);
+  int64_t size = r->id.rank > 0 ? r->id.size[d] : IDN_MAXEXTENT;
+  int is_whole = size == 0 && first == 1 && last == 0;
+  if ((first < 1 || first > last || last > size) && !is_whole)
+    idn_fail(L, BLAME, "window: {%s, %s} out of range [1, %s] in dimension %d",
+             idn_pushnumber(L, (double)first), idn_pushnumber(L, (double)last),
+             idn_pushnumber(L, (double)size), d + 1);
+  if (r->id.rank > 0) {
+    r->id.first[d] = first - 1;
+    r->id.length[d] = last - first + 1;
+  }
+  lua_pop(L, 2);
+}
+
+static void readwindow(reader *r) {
+  if (!key(r, "window")) return;
+  if (!lua_istable(r->L, -1)) expected(r, "window", "table of ranges");
+  int count = (int)lua_rawlen(r->L, -1), rank = r->id.rank;
+  if (rank > 0 ? count != rank : count > IDN_MAXRANK)
+    idn_fail(r->L, BLAME,
+             "window: {first, last} or {} for each of %d dimensions expected, "
+             "got %d",
+             rank > 0 ? rank : IDN_MAXRANK, count);
+  for (int d = 0; d < count; d++) {
+    lua_rawgeti(r->L, -1, d + 1);
+    readrange(r, d);
+    lua_pop(r->L, 1);
+  }
+  lua_pop(r->L, 1);
+}
+
+/* Reads the keywords at stack index `keys`, or none if it is no table. */
+static void readkeys(reader *r, lua_State *L, int keys, int rank,
+                     const int64_t *size) {
+  static const char *const fits[] = {"pad", "tile", "mean", "hadamard", NULL};
+  static const char *const orders[] = {"row", "col", NULL};
+  r->L = L;
+  r->keys = lua_istable(L, keys) ? keys : 0;
+  idn_identity_init(&r->id, rank, size);
+  luaL_checkstack(L, 8, "too many arguments");
+  readgain(r);
+  readlayout(r);
+  readgroups(r);
+  readcenter(r);
+  r->id.fit = (idn_fit)choose(r, "fit", fits,
+                              "\"pad\", \"tile\", \"mean\" or \"hadamard\"");
+  r->order = choose(r, "order", orders, "\"row\" or \"col\"");
+  readshift(r);
+  readwindow(r);
+}
+
+/* Reads keywords at `keys` and the extents behind them. */
+static void readall(reader *r, lua_State *L, int keys) {
+  int64_t size[IDN_MAXRANK];
+  int rank = lua_gettop(L) - keys;
+  if (rank < 1) idn_fail(L, BLAME, "size expected, got nothing");
+  idn_checksize(L, keys + 1, rank, size, BLAME);
+  readkeys(r, L, keys, rank, size);
+}
+
+/* -- Consumers of taps --------------------------------------------------- */
+
+static void pushidentity(lua_State *L, const idn_identity *id, int order,
+                         int level) {
+  idn_tensor *t = idn_newtensor(L, id->rank, id->length, order, level);
+  idn_writetaps(id, idn_stride(t), t->data);
+}
+
+/* create(keywords, n1, ..., nk) */
+static int create(lua_State *L) {
+  reader r;
+  readall(&r, L, 1);
+  pushidentity(L, &r.id, r.order, BLAME);
+  return 1;
+}
+
+/* check(keywords): what can be judged without a size. */
+static int check(lua_State *L) {
+  reader r;
+  lua_settop(L, 1);
+  readkeys(&r, L, 1, 0, NULL);
+  return 0;
+}
+
+/* into(tensor, keywords, n1, ..., nk), or without sizes the tensor's own. */
+static int into(lua_State *L) {
+  reader r;
+  idn_tensor *t = idn_checktensor(L, 1, "destination", BLAME);
+  if (lua_gettop(L) > 2) {
+    readall(&r, L, 2);
+  } else {
+    if (t->rank == 0)
+      idn_fail(L, BLAME, "destination: rank 1 or more expected, got rank 0");
+    readkeys(&r, L, 2, t->rank, idn_size(t));
+  }
+  if (r.id.rank != t->rank ||
+      memcmp(r.id.length, t->dim, (size_t)t->rank * sizeof *t->dim) != 0) {
+    const char *wanted = idn_pushsize(L, r.id.rank, r.id.length);
+    idn_fail(L, BLAME, "destination: tensor of size %s expected, got size %s",
+             wanted, idn_pushsize(L, t->rank, t->dim));
+  }
+  idn_fill(t, 0);
+  idn_writetaps(&r.id, idn_stride(t), t->data);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* An identity kept in a userdata, with a cursor over its taps. The FFI knows
+   the first two fields. */
+typedef struct plan {
+  uintptr_t tag;
+  int64_t numel;
+  int order;
+  idn_identity id;
+  idn_taps taps;
+  idn_run run;
+  int64_t step; /* taps of `run` that have been given out */
+} plan;
+
+static plan *newplan(lua_State *L, int keys) {
+  reader r;
+  readall(&r, L, keys);
+  plan *p = lua_newuserdata(L, sizeof *p);
+  memset(p, 0, sizeof *p);
+  p->tag = idn_tag(p);
+  p->order = r.order;
+  p->id = r.id;
+  p->numel = idn_countelements(r.id.rank, r.id.length);
+  idn_taps_start(&p->taps, &p->id);
+  return p;
+}
+
+/* plan(keywords, n1, ..., nk): for the FFI, which hands it to `write`. */
+static int newwriter(lua_State *L) {
+  newplan(L, 1);
+  return 1;
+}
+
+static void write(const plan *p, float *data) {
+  int64_t stride[IDN_MAXRANK];
+  if (p->numel <= 0) return;
+  memset(data, 0, (size_t)p->numel * sizeof *data);
+  idn_packstrides(p->id.rank, p->id.length, p->order, stride);
+  idn_writetaps(&p->id, stride, data);
+}
+
+static int nexttap(lua_State *L) {
+  plan *p = lua_touserdata(L, lua_upvalueindex(1));
+  if (lua_rawlen(L, lua_upvalueindex(1)) != sizeof *p || p->tag != idn_tag(p))
+    idn_fail(L, 1, "the iterator's own values have been replaced");
+  while (p->step == p->run.length || p->run.value == 0) {
+    if (!idn_taps_next(&p->taps, &p->run)) return 0;
+    p->step = 0;
+  }
+  int64_t k = p->step++;
+  const idn_run *run = &p->run;
+  int negative = run->is_row && idn_negative(run->row, run->col + k);
+  luaL_checkstack(L, p->id.rank + 1, "too many results");
+  lua_pushnumber(L, negative ? -run->value : run->value);
+  for (int d = 0; d < p->id.rank; d++) {
+    int64_t at = d == p->id.o   ? run->o + (run->is_row ? 0 : k)
+                 : d == p->id.i ? run->i + k
+                                : idn_kernelposition(&p->id, d);
+    idn_pushinteger(L, at + 1);
+  }
+  return p->id.rank + 1;
+}
+
+/* taps(keywords, n1, ..., nk) */
+static int taps(lua_State *L) {
+  newplan(L, 1);
+  lua_pushcclosure(L, nexttap, 1);
+  return 1;
+}
+
+/* -- The front door ------------------------------------------------------ */
+
+/* Sizes alone are by far the commonest call, and need no table. */
+static int fromsizes(lua_State *L) {
+  int64_t size[IDN_MAXRANK];
+  idn_identity id;
+  int rank = lua_gettop(L);
+  if (rank == 0 || rank > IDN_MAXRANK) return 0;
+  for (int d = 0; d < rank; d++)
+    if (!idn_tointeger(L, d + 1, &size[d]) || size[d] < 0) return 0;
+  idn_identity_init(&id, rank, size);
+  pushidentity(L, &id, IDN_ROW, 1);
+  return 1;
+}
+
+/* identity_init(...): all that is not just sizes is build's, at upvalue 3. */
+static int front(lua_State *L) {
+  if (fromsizes(L)) return 1;
+  lua_pushvalue(L, lua_upvalueindex(3));
+  lua_insert(L, 1);
+  lua_pushnil(L); /* no partial's keywords */
+  lua_insert(L, 2);
+  lua_call(L, lua_gettop(L) - 1, 1);
+  return 1;
+}
+
+/* The same as __call of the module's table. */
+static int frontcall(lua_State *L) {
+  lua_remove(L, 1);
+  return front(L);
+}
+
+static void pushfront(lua_State *L, lua_CFunction f) {
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushvalue(L, 1);
+  lua_pushcclosure(L, f, 3);
+}
+
+/* front(build): the initialiser as a function and as __call. */
+static int newfront(lua_State *L) {
+  lua_settop(L, 1);
+  pushfront(L, front);
+  pushfront(L, frontcall);
+  return 2;
+}
+
+static int numbertext(lua_State *L) {
+  idn_pushnumber(L, lua_tonumber(L, 1));
+  return 1;
+}
+
+static int gottext(lua_State *L) {
+  lua_settop(L, 1);
+  idn_pushgot(L, 1);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"create", create},   {"check", check},     {"into", into},
+    {"plan", newwriter},  {"taps", taps},       {"front", newfront},
+    {"numbertext", numbertext}, {"gottext", gottext}, {NULL, NULL},
+};
+
+/* A function pointer that the FFI calls with a plan and memory of its own. It
+   lies in a userdata because Lua code without the FFI cannot call it there. */
+static void pushwriter(lua_State *L) {
+  void (**writer)(const plan *, float *) = lua_newuserdata(L, sizeof *writer);
+  *writer = write;
+}
+
+void idn_open_identity(lua_State *L) {
+  idn_register(L, functions);
+  pushwriter(L);
+  lua_setfield(L, -2, "writer");
+}

@@ -1,0 +1,478 @@
+#include "tensor.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Up to this size the elements lie in the userdata: one allocation, which the
+   collector counts by itself. */
+#define INLINE_BYTES 2048
+
+/* -- Errors -------------------------------------------------------------- */
+
+int idn_fail(lua_State *L, int level, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  luaL_where(L, level);
+  lua_pushvfstring(L, format, args);
+  va_end(args);
+  lua_concat(L, 2);
+  lua_error(L);
+  abort();
+}
+
+const char *idn_pushnumber(lua_State *L, double n) {
+  char text[32];
+  if (n != n) { /* whose sign is a matter of platform */
+    snprintf(text, sizeof text, "nan");
+  } else if (n >= -1e15 && n <= 1e15 && n == (double)(int64_t)n) {
+    snprintf(text, sizeof text, "%lld", (long long)n);
+  } else {
+    snprintf(text, sizeof text, "%.14g", n);
+    char *comma = strchr(text, ','); /* some locales' decimal point */
+    if (comma) *comma = '.';
+  }
+  lua_pushstring(L, text);
+  return lua_tostring(L, -1);
+}
+
+const char *idn_pushgot(lua_State *L, int arg) {
+  enum { SHOWN = 40 };
+  if (lua_type(L, arg) == LUA_TNUMBER)
+    return idn_pushnumber(L, lua_tonumber(L, arg));
+  if (lua_type(L, arg) != LUA_TSTRING) {
+    lua_pushstring(L, lua_isnone(L, arg) ? "nothing" : luaL_typename(L, arg));
+  } else if (lua_rawlen(L, arg) <= SHOWN) {
+    lua_pushfstring(L, "string \"%s\"", lua_tostring(L, arg));
+  } else {
+    lua_pushlstring(L, lua_tostring(L, arg), SHOWN);
+    lua_pushfstring(L, "string \"%s...\"", lua_tostring(L, -1));
+    lua_remove(L, -2);
+  }
+  return lua_tostring(L, -1);
+}
+
+const char *idn_pushsize(lua_State *L, int rank, const int64_t *size) {
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (int d = 0; d < rank; d++) {
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)size[d]);
+    if (d > 0) luaL_addstring(&b, "\xc3\x97"); /* × */
+    luaL_addstring(&b, text);
+  }
+  luaL_pushresult(&b);
+  return lua_tostring(L, -1);
+}
+
+int idn_tointeger(lua_State *L, int arg, int64_t *n) {
+  if (lua_type(L, arg) != LUA_TNUMBER) return 0;
+  double x = lua_tonumber(L, arg);
+  if (!(x >= -(double)IDN_MAXEXTENT && x <= (double)IDN_MAXEXTENT)) return 0;
+  *n = (int64_t)x;
+  return (double)*n == x;
+}
+
+/* -- The userdata -------------------------------------------------------- */
+
+void idn_checksize(lua_State *L, int arg, int count, int64_t *size,
+                   int level) {
+  if (count > IDN_MAXRANK)
+    idn_fail(L, level, "no more than %d sizes expected, got %d", IDN_MAXRANK,
+             count);
+  for (int d = 0; d < count; d++)
+    if (!idn_tointeger(L, arg + d, &size[d]) || size[d] < 0)
+      idn_fail(L, level, "size %d: integer in range [0, 2^53] expected, got %s",
+               d + 1, idn_pushgot(L, arg + d));
+}
+
+/* The payload at `arg` if it is a tensor's, also a finalized one's. */
+static idn_tensor *payload(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TUSERDATA) return NULL;
+  idn_tensor *t = lua_touserdata(L, arg);
+  if (lua_rawlen(L, arg) < sizeof *t || t->tag != idn_tag(t)) return NULL;
+  return t;
+}
+
+idn_tensor *idn_totensor(lua_State *L, int arg) {
+  idn_tensor *t = payload(L, arg);
+  return t && t->data ? t : NULL;
+}
+
+idn_tensor *idn_checktensor(lua_State *L, int arg, const char *what,
+                            int level) {
+  idn_tensor *t = payload(L, arg);
+  if (t && t->data) return t;
+  const char *colon = what ? ": " : "";
+  if (!what) what = "";
+  if (t) idn_fail(L, level, "%s%stensor has been finalized", what, colon);
+  idn_fail(L, level, "%s%stensor expected, got %s", what, colon,
+           idn_pushgot(L, arg));
+  return NULL;
+}
+
+static idn_tensor *checkself(lua_State *L) {
+  return idn_checktensor(L, 1, NULL, 1);
+}
+
+/* -- Making tensors ------------------------------------------------------ */
+
+/* The upvalues are checked because `debug` can replace them. */
+static idn_heap *checkheap(lua_State *L) {
+  idn_heap *heap = lua_touserdata(L, lua_upvalueindex(1));
+  if (lua_type(L, lua_upvalueindex(1)) != LUA_TUSERDATA ||
+      lua_rawlen(L, lua_upvalueindex(1)) != sizeof *heap ||
+      heap->tag != idn_tag(heap) || !lua_istable(L, lua_upvalueindex(2)))
+    idn_fail(L, 1, "the module's own values have been replaced");
+  return heap;
+}
+
+static float *inlinedata(idn_tensor *t) {
+  return (float *)(void *)(t->dim + 2 * t->rank);
+}
+
+/* A header with `tail` bytes behind it. It counts as finalized until it is
+   given elements. */
+static idn_tensor *newheader(lua_State *L, int rank, int order, size_t tail) {
+  size_t dims = 2 * (size_t)rank * sizeof(int64_t);
+  idn_tensor *t = lua_newuserdata(L, sizeof *t + dims + tail);
+  t->tag = idn_tag(t);
+  t->data = NULL;
+  t->block = NULL;
+  t->numel = 0;
+  t->rank = rank;
+  t->order = order;
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_setmetatable(L, -2);
+  return t;
+}
+
+int64_t idn_countelements(int rank, const int64_t *size) {
+  int64_t most = PTRDIFF_MAX / (int64_t)sizeof(float), count = 1;
+  for (int d = 0; d < rank; d++)
+    if (size[d] == 0) return 0;
+  for (int d = 0; d < rank; d++) {
+    if (size[d] > most / count) return -1;
+    count *= size[d];
+  }
+  return count;
+}
+
+void idn_packstrides(int rank, const int64_t *size, int order,
+                     int64_t *stride) {
+  int64_t step = 1;
+  for (int k = 0; k < rank; k++) {
+    int d = order == IDN_ROW ? rank - 1 - k : k;
+    stride[d] = step;
+    step *= size[d];
+  }
+}
+
+static int nomemory(lua_State *L, int level, int rank, const int64_t *size) {
+  return idn_fail(L, level, "not enough memory for a tensor of size %s",
+                  idn_pushsize(L, rank, size));
+}
+
+idn_tensor *idn_newtensor(lua_State *L, int rank, const int64_t *size,
+                          int order, int level) {
+  idn_heap *heap = checkheap(L);
+  int64_t numel = idn_countelements(rank, size);
+  if (numel < 0) nomemory(L, level, rank, size);
+  size_t bytes = (size_t)numel * sizeof(float);
+  int is_inline = bytes <= INLINE_BYTES;
+  idn_tensor *t = newheader(L, rank, order, is_inline ? bytes : 0);
+  t->numel = numel;
+  memcpy(t->dim, size, (size_t)rank * sizeof *size);
+  memset(t->dim + rank, 0, (size_t)rank * sizeof *size);
+  if (numel > 0) idn_packstrides(rank, size, order, t->dim + rank);
+  if (is_inline) {
+    t->data = inlinedata(t);
+    memset(t->data, 0, bytes);
+  } else {
+    t->block = idn_newblock(L, heap, bytes);
+    if (!t->block) nomemory(L, level, rank, size);
+    t->data = idn_blockdata(t->block);
+  }
+  return t;
+}
+
+idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
+                        const int64_t *stride, float *data) {
+  checkheap(L);
+  idn_tensor *from = lua_touserdata(L, parent);
+  idn_tensor *t = newheader(L, rank, from->order, 0);
+  if (!from->data) idn_checktensor(L, parent, NULL, 1);
+  t->numel = 1;
+  for (int d = 0; d < rank; d++) {
+    t->dim[d] = size[d];
+    t->dim[rank + d] = stride[d];
+    t->numel *= from->numel > 0 ? size[d] : 0;
+  }
+  if (from->block) {
+    t->block = from->block;
+    t->block->owners++;
+  } else if (from->data == inlinedata(from)) {
+    lua_pushvalue(L, parent);
+    idn_keep(L, lua_gettop(L) - 1);
+  } else {
+    idn_keepsame(L, parent, lua_gettop(L));
+  }
+  t->data = data;
+  return t;
+}
+
+/* May run early, twice, late, or on a header without elements. */
+static int finalize(lua_State *L) {
+  idn_tensor *t = payload(L, 1);
+  if (!t) checkself(L);
+  idn_block *block = t->block;
+  t->data = NULL;
+  t->block = NULL;
+  t->numel = 0;
+  for (int d = 0; d < t->rank; d++) t->dim[d] = 0;
+  if (block) idn_dropblock(block);
+  return 0;
+}
+
+/* -- Indexing ------------------------------------------------------------ */
+
+static int64_t badindex(lua_State *L, int arg, int64_t extent, int d,
+                        int level) {
+  int64_t i;
+  const char *most = idn_pushnumber(L, (double)extent);
+  if (idn_tointeger(L, arg, &i))
+    return idn_fail(L, level, "index %s out of range [1, %s] in dimension %d",
+                    idn_pushnumber(L, (double)i), most, d + 1);
+  return idn_fail(L, level,
+                  "integer index in range [1, %s] expected in dimension %d, "
+                  "got %s",
+                  most, d + 1, idn_pushgot(L, arg));
+}
+
+/* The index at `arg`, counted from 0. */
+static int64_t checkindex(lua_State *L, const idn_tensor *t, int arg, int d,
+                          int level) {
+  if (lua_type(L, arg) == LUA_TNUMBER) {
+    double x = lua_tonumber(L, arg);
+    if (x >= 1 && x <= (double)t->dim[d]) {
+      int64_t i = (int64_t)x;
+      if ((double)i == x) return i - 1;
+    }
+  }
+  return badindex(L, arg, t->dim[d], d, level);
+}
+
+static int badcount(lua_State *L, const idn_tensor *t, int count, int level) {
+  return idn_fail(L, level, "%d %s expected, got %d", (int)t->rank,
+                  t->rank == 1 ? "index" : "indices", count);
+}
+
+float *idn_element(lua_State *L, const idn_tensor *t, int arg, int count,
+                   int level) {
+  if (count != t->rank) badcount(L, t, count, level);
+  const int64_t *stride = idn_stride(t);
+  int64_t offset = 0;
+  for (int d = 0; d < count; d++)
+    offset += checkindex(L, t, arg + d, d, level) * stride[d];
+  return t->data + offset;
+}
+
+/* The element whose indices the table at `arg` lists. */
+static float *listedelement(lua_State *L, const idn_tensor *t, int arg) {
+  int count = 0;
+  luaL_checkstack(L, t->rank + 4, "too many indices");
+  for (;; count++) {
+    lua_rawgeti(L, arg, count + 1);
+    if (count == t->rank || lua_isnil(L, -1)) break;
+  }
+  if (!lua_isnil(L, -1)) count = (int)lua_rawlen(L, arg);
+  lua_pop(L, 1);
+  return idn_element(L, t, lua_gettop(L) - t->rank + 1, count, 1);
+}
+
+/* The view of t[i], for an index counted from 0. */
+static void pushrow(lua_State *L, int arg, const idn_tensor *t, int64_t i) {
+  const int64_t *stride = idn_stride(t);
+  idn_newview(L, arg, t->rank - 1, t->dim + 1, stride + 1,
+              t->data + i * stride[0]);
+}
+
+/* t[key]: a method, an element or a view. Upvalue 3 holds the methods. */
+static int index(lua_State *L) {
+  const idn_tensor *t = checkself(L);
+  switch (lua_type(L, 2)) {
+  case LUA_TSTRING:
+    lua_settop(L, 2);
+    lua_rawget(L, lua_upvalueindex(3));
+    return 1;
+  case LUA_TTABLE:
+    lua_pushnumber(L, *listedelement(L, t, 2));
+    return 1;
+  default:
+    if (t->rank == 0) badcount(L, t, 1, 1);
+    int64_t i = checkindex(L, t, 2, 0, 1);
+    if (t->rank == 1) lua_pushnumber(L, t->data[i * t->dim[1]]);
+    else pushrow(L, 1, t, i);
+    return 1;
+  }
+}
+
+static float checkvalue(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TNUMBER)
+    idn_fail(L, 1, "value: number expected, got %s", idn_pushgot(L, arg));
+  return (float)lua_tonumber(L, arg);
+}
+
+/* t[key] = value */
+static int newindex(lua_State *L) {
+  const idn_tensor *t = checkself(L);
+  if (lua_type(L, 2) == LUA_TTABLE) {
+    float value = checkvalue(L, 3);
+    *listedelement(L, t, 2) = value;
+    return 0;
+  }
+  if (lua_type(L, 2) == LUA_TSTRING)
+    idn_fail(L, 1, "a tensor has no field to set: index expected, got %s",
+             idn_pushgot(L, 2));
+  if (t->rank == 0) badcount(L, t, 1, 1);
+  int64_t i = checkindex(L, t, 2, 0, 1);
+  if (t->rank == 1) {
+    t->data[i * t->dim[1]] = checkvalue(L, 3);
+  } else {
+    pushrow(L, 1, t, i);
+    idn_assign(L, lua_touserdata(L, -1), 3, 1);
+  }
+  return 0;
+}
+
+/* t(i1, ..., ik) and t:get(i1, ..., ik) */
+static int get(lua_State *L) {
+  const idn_tensor *t = checkself(L);
+  lua_pushnumber(L, *idn_element(L, t, 2, lua_gettop(L) - 1, 1));
+  return 1;
+}
+
+static int set(lua_State *L) {
+  const idn_tensor *t = checkself(L);
+  int top = lua_gettop(L);
+  float *element = idn_element(L, t, 2, top < 2 ? 0 : top - 2, 1);
+  *element = checkvalue(L, top < 2 ? 2 : top);
+  return 0;
+}
+
+/* -- What a tensor says of itself ---------------------------------------- */
+
+/* All of `rank` values, or the one of the dimension at argument 2. */
+static int pushdims(lua_State *L, const idn_tensor *t, const int64_t *values) {
+  int64_t d;
+  if (lua_isnoneornil(L, 2)) {
+    luaL_checkstack(L, t->rank, "too many results");
+    for (int k = 0; k < t->rank; k++) idn_pushinteger(L, values[k]);
+    return t->rank;
+  }
+  if (!idn_tointeger(L, 2, &d))
+    idn_fail(L, 1, "dimension: integer expected, got %s", idn_pushgot(L, 2));
+  if (d < 1 || d > t->rank)
+    idn_fail(L, 1, "dimension %s out of range [1, %d]", idn_pushgot(L, 2),
+             (int)t->rank);
+  idn_pushinteger(L, values[d - 1]);
+  return 1;
+}
+
+static int size(lua_State *L) {
+  const idn_tensor *t = checkself(L);
+  return pushdims(L, t, idn_size(t));
+}
+
+static int stride(lua_State *L) {
+  const idn_tensor *t = checkself(L);
+  return pushdims(L, t, idn_stride(t));
+}
+
+static int dim(lua_State *L) {
+  idn_pushinteger(L, checkself(L)->rank);
+  return 1;
+}
+
+static int numel(lua_State *L) {
+  idn_pushinteger(L, checkself(L)->numel);
+  return 1;
+}
+
+static int len(lua_State *L) {
+  const idn_tensor *t = checkself(L);
+  if (t->rank == 0) idn_fail(L, 1, "a tensor of rank 0 has no length");
+  idn_pushinteger(L, t->dim[0]);
+  return 1;
+}
+
+static int istensor(lua_State *L) {
+  lua_pushboolean(L, idn_totensor(L, 1) != NULL);
+  return 1;
+}
+
+/* Where the extents lie and what the elements are, for the FFI: bytes from the
+   userdata's payload. */
+static void pushlayout(lua_State *L) {
+  static const struct {
+    const char *name;
+    size_t offset;
+  } fields[] = {{"data", offsetof(idn_tensor, data)},
+                {"numel", offsetof(idn_tensor, numel)},
+                {"rank", offsetof(idn_tensor, rank)},
+                {"order", offsetof(idn_tensor, order)},
+                {"dim", offsetof(idn_tensor, dim)}};
+  lua_createtable(L, 0, 5);
+  for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) {
+    idn_pushinteger(L, fields[k].offset);
+    lua_setfield(L, -2, fields[k].name);
+  }
+}
+
+void idn_register(lua_State *L, const luaL_Reg *functions) {
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, lua_upvalueindex(2));
+  idn_setfuncs(L, functions, 2);
+}
+
+static const luaL_Reg methods[] = {
+    {"get", get},       {"set", set}, {"size", size},
+    {"stride", stride}, {"dim", dim}, {"numel", numel},
+    {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__newindex", newindex}, {"__call", get},   {"__len", len},
+    {"__gc", finalize},       {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+    {"is_tensor", istensor},
+    {NULL, NULL},
+};
+
+static void openmetatable(lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(2));
+  idn_register(L, metamethods);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_getfield(L, -4, "methods");
+  lua_pushcclosure(L, index, 3);
+  lua_setfield(L, -2, "__index");
+  lua_pushliteral(L, "idinit.tensor");
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "__name");
+  lua_setfield(L, -2, "__metatable");
+  lua_setfield(L, -2, "metatable");
+}
+
+void idn_open_tensor(lua_State *L) {
+  idn_register(L, functions);
+  lua_newtable(L);
+  idn_register(L, methods);
+  lua_setfield(L, -2, "methods");
+  pushlayout(L);
+  lua_setfield(L, -2, "layout");
+  openmetatable(L);
+}
