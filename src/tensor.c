@@ -299,7 +299,7 @@ static void pushrow(lua_State *L, int arg, const idn_tensor *t, int64_t i) {
 }
 
 /* t[key]: a method, an element or a view. Upvalue 3 holds the methods. */
-static int index(lua_State *L) {
+static int getindex(lua_State *L) {
   const idn_tensor *t = checkself(L);
   switch (lua_type(L, 2)) {
   case LUA_TSTRING:
@@ -458,7 +458,7 @@ static void openmetatable(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, lua_upvalueindex(2));
   lua_getfield(L, -4, "methods");
-  lua_pushcclosure(L, index, 3);
+  lua_pushcclosure(L, getindex, 3);
   lua_setfield(L, -2, "__index");
   lua_pushliteral(L, "idinit.tensor");
   lua_pushvalue(L, -1);
