@@ -1,0 +1,154 @@
+# idinit
+#
+#   make            build/idinit/core.so, for LuaJIT or the Lua that LUA names
+#   make install    under PREFIX (/usr/local)
+#   make demo       what idinit does, from nothing on a fresh machine
+#   make test       every spec under every Lua; SPEC= and LUAS= choose among them
+#   make lint | asan | valgrind | fuzz | bench | clean
+#
+# Demo and the targets below it install what they need where apt-get is to be
+# had, and say so.
+
+# ---- Settings, named as LuaRocks names them
+
+LUA = luajit
+LUA_VERSION = $(or $(shell $(LUA) -e 'print(_VERSION:match("%d.%d"))' \
+  2>/dev/null),5.1)
+LUA_INCDIR = $(call headers,$(patsubst lua,lua$(LUA_VERSION),$(notdir $(LUA))))
+
+CC = cc
+CFLAGS = -O2
+LIBFLAG = $(if $(filter Darwin,$(shell uname)),\
+  -bundle -undefined dynamic_lookup,-shared)
+
+PREFIX = /usr/local
+LUADIR = $(PREFIX)/share/lua/$(LUA_VERSION)
+LIBDIR = $(PREFIX)/lib/lua/$(LUA_VERSION)
+
+# ---- Build and install
+
+SOURCES = $(wildcard src/*.c)
+MODULES = $(wildcard lua/idinit/*.lua)
+C99 = -std=c99 -fPIC -fvisibility=hidden
+
+# The folder of the headers of luajit, lua5.1, ..., lua5.4.
+headers = $(firstword \
+  $(patsubst -I%,%,$(shell pkg-config --cflags-only-I $(1) 2>/dev/null)) \
+  $(patsubst %/lua.h,%,$(wildcard $(addsuffix /include/$(1)*/lua.h,\
+    /usr /usr/local /opt/homebrew /opt/local))))
+
+build = $(CC) $(C99) $(CFLAGS) $(addprefix -I,$(1)) $(LIBFLAG) \
+  -o $@ $(SOURCES) -lm
+
+build/idinit/core.so: $(SOURCES) $(wildcard src/*.h) build/idinit/settings
+	$(call build,$(LUA_INCDIR))
+
+# One for each Lua, side by side: build/lua5.4/idinit/core.so.
+build/%/idinit/core.so: $(SOURCES) $(wildcard src/*.h) build/%/idinit/settings
+	$(call build,$(call headers,$(notdir $*)))
+
+# Changes when a setting does, so that the next build heeds it.
+SETTINGS = $(CC) $(CFLAGS) $(LUA_INCDIR) $(LIBFLAG)
+.PRECIOUS: %/settings
+%/settings: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' > $@
+
+install: build/idinit/core.so
+	install -d $(DESTDIR)$(LUADIR)/idinit $(DESTDIR)$(LIBDIR)/idinit
+	install -m 644 $(MODULES) $(DESTDIR)$(LUADIR)/idinit
+	install -m 755 build/idinit/core.so $(DESTDIR)$(LIBDIR)/idinit
+
+# The second line is what `luarocks make` leaves behind.
+clean:
+	rm -rf build
+	rm -rf idinit src/*.o *.rock
+
+# ---- Run
+
+demo:
+	@spec/tools/need cc luajit luajit-dev
+	@$(MAKE) --no-print-directory LUA=luajit build/luajit/idinit/core.so
+	@spec/tools/lua luajit spec/demo.lua
+
+# luajit-joff and luajit-noffi are LuaJIT without its compiler and without its
+# FFI.
+LUAS = luajit luajit-joff luajit-noffi lua5.1 lua5.2 lua5.3 lua5.4
+SPEC = spec
+KINDS = $(sort $(foreach lua,$(LUAS),$(firstword $(subst -, ,$(lua)))))
+
+test:
+	@spec/tools/need cc $(KINDS) $(KINDS:%=%-dev) busted luarocks numpy
+	@$(MAKE) --no-print-directory $(KINDS:%=build/%/idinit/core.so)
+	@spec/tools/test '$(SPEC)' $(LUAS)
+
+# ---- Check
+
+# LPeg's list, less what speaks of C90 and C++, and -Wconversion.
+WARNINGS = -Wall -Wextra -pedantic -Wcast-align -Wcast-qual -Wconversion \
+  -Wdisabled-optimization -Wmissing-declarations -Wmissing-prototypes \
+  -Wnested-externs -Wpointer-arith -Wredundant-decls -Wshadow -Wsign-compare \
+  -Wstrict-prototypes -Wundef -Wwrite-strings -Werror
+
+lint:
+	@spec/tools/need cc gcc clang clang-format clang-tidy luacheck luarocks \
+	  $(KINDS:%=%-dev)
+	luacheck --quiet .
+	luarocks lint rockspec/idinit-scm-1.rockspec
+	clang-format --dry-run -Werror src/*.[ch] $(wildcard spec/*/*.[ch])
+	$(foreach cc,gcc clang,$(foreach lua,$(KINDS),$(call warn,$(cc),$(lua))))
+	clang-tidy --quiet src/*.c -- -std=c99 -isystem $(call headers,luajit)
+
+define warn =
+
+	$(1) $(C99) -O2 $(WARNINGS) -isystem $(call headers,$(2)) -shared \
+	  -o build/lint.so $(SOURCES)
+endef
+
+# Specs tagged #native measure or limit the process itself: nothing that a
+# sanitizer or valgrind leaves as it is.
+UNDER = IDINIT_BUSTED=--exclude-tags=once,native IDINIT_UNDER
+
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+  -fno-sanitize-recover=all
+
+asan: LUAS = luajit luajit-joff lua5.4
+asan:
+	@spec/tools/need gcc cc $(KINDS) $(KINDS:%=%-dev) busted
+	@$(MAKE) --no-print-directory CC=gcc CFLAGS='$(SANITIZE)' \
+	  $(KINDS:%=build/asan/%/idinit/core.so)
+	@IDINIT_BUILD=build/asan $(UNDER)=spec/tools/asan \
+	  spec/tools/test '$(SPEC)' $(LUAS)
+
+valgrind: LUAS = luajit-joff lua5.4
+valgrind:
+	@spec/tools/need cc valgrind $(KINDS) $(KINDS:%=%-dev) busted
+	@$(MAKE) --no-print-directory CFLAGS='-O1 -g' \
+	  $(KINDS:%=build/valgrind/%/idinit/core.so)
+	@IDINIT_BUILD=build/valgrind $(UNDER)='valgrind -q --error-exitcode=9 \
+	  --leak-check=full --suppressions=spec/tools/valgrind.supp' \
+	  spec/tools/test '$(SPEC)' $(LUAS)
+
+# Each fuzzer runs FUZZ_SECONDS: libFuzzer on the sources that know no Lua, then
+# scripts.
+FUZZ_SECONDS = 60
+FUZZERS = $(patsubst spec/%.c,build/%,$(wildcard spec/fuzz/*.c))
+PURE = $(shell grep -L -e compat.h -e storage.h -e tensor.h $(SOURCES))
+
+build/fuzz/%: spec/fuzz/%.c $(PURE) $(wildcard src/*.h)
+	@mkdir -p $(@D)
+	clang -std=c99 $(SANITIZE),fuzzer -Isrc -o $@ $(filter %.c,$^) -lm
+
+fuzz:
+	@spec/tools/need cc gcc fuzzer luajit luajit-dev lua5.4 lua5.4-dev
+	@$(MAKE) --no-print-directory $(FUZZERS)
+	@spec/tools/fuzz $(FUZZ_SECONDS) $(FUZZERS) $(wildcard spec/fuzz/*.lua)
+
+bench:
+	@spec/tools/need cc luajit luajit-dev lua5.4 lua5.4-dev
+	@$(MAKE) --no-print-directory build/luajit/idinit/core.so \
+	  build/lua5.4/idinit/core.so
+	@spec/tools/lua luajit spec/bench/run.lua
+
+.PHONY: install clean demo test lint asan valgrind fuzz bench FORCE
+FORCE:

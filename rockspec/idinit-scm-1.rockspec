@@ -1,0 +1,62 @@
+rockspec_format = "3.0"
+package = "idinit"
+version = "scm-1"
+
+source = {
+  url = "git+https://example.org/idinit.git",
+}
+
+description = {
+  summary = "Identity initialisers for neural networks",
+  detailed = [[
+    Weights that make a layer an identity, for dense layers, biases and
+    convolutions of any rank, with gain, shift, groups, layouts and more, as
+    float32 tensors that a script reads and writes at the speed of C.]],
+  license = "MIT",
+}
+
+dependencies = {
+  "lua >= 5.1, < 5.5",
+}
+
+-- Only the C library's own mathematics, which has no header to look for.
+external_dependencies = {}
+
+build = {
+  type = "builtin",
+  modules = {
+    ["idinit"] = "lua/idinit/init.lua",
+    ["idinit.keywords"] = "lua/idinit/keywords.lua",
+    ["idinit.labels"] = "lua/idinit/labels.lua",
+    ["idinit.spy"] = "lua/idinit/spy.lua",
+    ["idinit.text"] = "lua/idinit/text.lua",
+    ["idinit.core"] = {
+      sources = {
+        "src/core.c",
+        "src/decimal.c",
+        "src/disk.c",
+        "src/elements.c",
+        "src/file.c",
+        "src/identity.c",
+        "src/npy.c",
+        "src/picture.c",
+        "src/storage.c",
+        "src/taps.c",
+        "src/tensor.c",
+        "src/text.c",
+      },
+    },
+  },
+  platforms = {
+    unix = {
+      modules = {
+        ["idinit.core"] = { libraries = { "m" } },
+      },
+    },
+  },
+}
+
+test = {
+  type = "command",
+  script = "spec/tools/luarocks.lua",
+}
