@@ -50,6 +50,12 @@ idinit.zeros = core.zeros
 ---@type fun(tensors: idinit.Tensor[], dim: integer): idinit.Tensor
 idinit.cat = core.cat
 
+--- The tensor in a `.npy` file: of floats, integers or booleans, which become
+--- float32; in column order if the file says so. Raises an error that names the
+--- file if it holds anything else, or more or less than it says.
+---@type fun(path: string): idinit.Tensor
+idinit.load = core.load
+
 --- Whether `x` is a tensor of this module.
 ---@type fun(x: any): boolean
 idinit.is_tensor = core.is_tensor

@@ -1,0 +1,236 @@
+/* t:save(path) and idinit.load(path). */
+#include <string.h>
+
+#include "disk.h"
+#include "npy.h"
+#include "tensor.h"
+
+#define BLOCK 16384 /* bytes of elements under way */
+
+#if IDN_NPY_MAXRANK != IDN_MAXRANK
+#error "a tensor of any rank can be saved, and what is loaded be a tensor"
+#endif
+
+/* One file on its way in or out. A finalizer closes it if an error is raised
+   meanwhile. */
+typedef struct transfer {
+  uintptr_t tag; /* ~idn_tag(this), which is no tensor's */
+  idn_disk disk;
+  idn_npy npy;
+  union {
+    unsigned char bytes[BLOCK];
+    float elements[BLOCK / sizeof(float)];
+  } block;
+} transfer;
+
+/* Scripts can get hold of these through `debug`. */
+static transfer *checktransfer(lua_State *L, int arg) {
+  transfer *f = lua_touserdata(L, arg);
+  if (lua_type(L, arg) != LUA_TUSERDATA || lua_rawlen(L, arg) != sizeof *f ||
+      f->tag != ~idn_tag(f))
+    idn_fail(L, 1, "file expected, got %s", idn_pushgot(L, arg));
+  return f;
+}
+
+static int finalize(lua_State *L) {
+  idn_closedisk(&checktransfer(L, 1)->disk);
+  return 0;
+}
+
+static transfer *newtransfer(lua_State *L) {
+  transfer *f = lua_newuserdata(L, sizeof *f);
+  memset(f, 0, sizeof *f - sizeof f->block);
+  f->tag = ~idn_tag(f);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, finalize);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  return f;
+}
+
+static const char *checkpath(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TSTRING)
+    idn_fail(L, 1, "path: string expected, got %s", idn_pushgot(L, arg));
+  const char *path = lua_tostring(L, arg);
+  if (strlen(path) != lua_rawlen(L, arg))
+    idn_fail(L, 1, "path: string without zero bytes expected");
+  return path;
+}
+
+/* `fault` may lie in `f`, but not in what closing it frees. */
+static int cannot(lua_State *L, const char *what, const char *path, transfer *f,
+                  const char *fault) {
+  idn_closedisk(&f->disk);
+  return idn_fail(L, 1, "cannot %s \"%s\": %s", what, path, fault);
+}
+
+/* -- Save ---------------------------------------------------------------- */
+
+/* A walk through a tensor's elements in its own order: the first dimension of
+   the walk is the fastest, and dimensions without a gap between are one. */
+typedef struct walk {
+  const float *data;
+  int64_t offset; /* of the next element */
+  int64_t left;
+  int rank;
+  int64_t size[IDN_MAXRANK], stride[IDN_MAXRANK], at[IDN_MAXRANK];
+} walk;
+
+static void addwalk(walk *w, int64_t size, int64_t stride) {
+  int last = w->rank - 1;
+  if (last >= 0 && stride == w->size[last] * w->stride[last]) {
+    w->size[last] *= size;
+    return;
+  }
+  w->size[w->rank] = size;
+  w->stride[w->rank] = stride;
+  w->at[w->rank++] = 0;
+}
+
+static void beginwalk(walk *w, const idn_tensor *t) {
+  w->data = t->data;
+  w->offset = 0;
+  w->left = t->numel;
+  w->rank = 0;
+  for (int k = 0; k < t->rank; k++) {
+    int d = t->order == IDN_COL ? k : t->rank - 1 - k;
+    if (idn_size(t)[d] != 1) addwalk(w, idn_size(t)[d], idn_stride(t)[d]);
+  }
+  if (w->rank == 0) addwalk(w, 1, 1);
+}
+
+/* `run` elements further in the first dimension. */
+static void advance(walk *w, int64_t run) {
+  w->left -= run;
+  w->offset += run * w->stride[0];
+  w->at[0] += run;
+  for (int d = 0; d + 1 < w->rank && w->at[d] == w->size[d]; d++) {
+    w->offset += w->stride[d + 1] - w->size[d] * w->stride[d];
+    w->at[d] = 0;
+    w->at[d + 1]++;
+  }
+}
+
+/* Copies the next elements, up to `room` of them, and returns their number. */
+static size_t gather(walk *w, float *to, size_t room) {
+  size_t n = 0;
+  while (n < room && w->left > 0) {
+    const float *from = w->data + w->offset;
+    int64_t run = w->size[0] - w->at[0];
+    if (run > (int64_t)(room - n)) run = (int64_t)(room - n);
+    if (w->stride[0] == 1)
+      memcpy(to + n, from, (size_t)run * sizeof *to);
+    else
+      for (int64_t i = 0; i < run; i++)
+        to[n + (size_t)i] = from[i * w->stride[0]];
+    n += (size_t)run;
+    advance(w, run);
+  }
+  return n;
+}
+
+static const char *writetensor(transfer *f, const idn_tensor *t) {
+  char header[IDN_NPY_MAXSAVED];
+  size_t n = idn_npywrite(header, t->rank, idn_size(t), t->order == IDN_COL);
+  const char *fault = idn_writedisk(&f->disk, header, n);
+  float *block = f->block.elements;
+  walk w;
+  beginwalk(&w, t);
+  while (!fault && (n = gather(&w, block, BLOCK / sizeof *block)) > 0) {
+    idn_npyencode(block, n);
+    fault = idn_writedisk(&f->disk, block, n * sizeof *block);
+  }
+  return fault;
+}
+
+/* t:save(path) returns t. */
+static int save(lua_State *L) {
+  idn_checktensor(L, 1, NULL, 1);
+  const char *path = checkpath(L, 2);
+  lua_settop(L, 2);
+  transfer *f = newtransfer(L);
+  /* Checked again: a finalizer may have run. From here on none does. */
+  const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  const char *fault = idn_createdisk(&f->disk, path);
+  if (!fault) fault = writetensor(f, t);
+  if (!fault) fault = idn_commitdisk(&f->disk);
+  if (fault) return cannot(L, "save", path, f, fault);
+  idn_closedisk(&f->disk);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* -- Load ---------------------------------------------------------------- */
+
+/* Pushes a buffer for the header's text and reads the header. [-0, +1] */
+static const char *readheader(lua_State *L, transfer *f, const char *path) {
+  unsigned char first[IDN_NPY_PRELUDE];
+  uint64_t filesize;
+  idn_npy *h = &f->npy;
+  const char *fault = idn_opendisk(&f->disk, path, &filesize);
+  if (fault) return fault;
+  size_t n = filesize < sizeof first ? (size_t)filesize : sizeof first;
+  fault = idn_readdisk(&f->disk, first, n);
+  if (fault) return fault;
+  if (!idn_npyprelude(h, first, n, filesize)) return h->fault;
+  char *text = lua_newuserdata(L, h->textsize + 1);
+  size_t head = n - h->textat; /* which has been read already */
+  if (head > h->textsize) head = h->textsize;
+  memcpy(text, first + h->textat, head);
+  fault = idn_readdisk(&f->disk, text + head, h->textsize - head);
+  if (fault) return fault;
+  return idn_npyheader(h, text) ? NULL : h->fault;
+}
+
+static const char *readelements(transfer *f, idn_tensor *t) {
+  const idn_npy *h = &f->npy;
+  size_t width = (size_t)h->width, most = BLOCK / width;
+  float *to = t->data;
+  const char *fault = NULL;
+  for (int64_t left = h->numel; left > 0 && !fault;) {
+    size_t n = left < (int64_t)most ? (size_t)left : most;
+    void *raw = h->isfloat32 ? (void *)to : f->block.bytes;
+    fault = idn_readdisk(&f->disk, raw, n * width);
+    if (!fault) idn_npyconvert(h, raw, to, n);
+    to += n;
+    left -= (int64_t)n;
+  }
+  return fault;
+}
+
+/* The tensor for a transfer whose header has been read. Is called protected,
+   for a lack of memory to be told with the file's name. */
+static int maketensor(lua_State *L) {
+  const idn_npy *h = &checktransfer(L, 1)->npy;
+  idn_newtensor(L, h->rank, h->size, h->fortran ? IDN_COL : IDN_ROW, 1);
+  return 1;
+}
+
+static int load(lua_State *L) {
+  const char *path = checkpath(L, 1);
+  lua_settop(L, 1);
+  transfer *f = newtransfer(L);
+  const char *fault = readheader(L, f, path);
+  if (fault) return cannot(L, "load", path, f, fault);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushcclosure(L, maketensor, 2);
+  lua_pushvalue(L, 2);
+  if (lua_pcall(L, 1, 1, 0) != 0) {
+    if (lua_type(L, -1) != LUA_TSTRING) return lua_error(L);
+    return cannot(L, "load", path, f, lua_tostring(L, -1));
+  }
+  fault = readelements(f, idn_checktensor(L, -1, NULL, 1));
+  if (fault) return cannot(L, "load", path, f, fault);
+  idn_closedisk(&f->disk);
+  return 1;
+}
+
+void idn_open_file(lua_State *L) {
+  static const luaL_Reg methods[] = {{"save", save}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"load", load}, {NULL, NULL}};
+  idn_register(L, functions);
+  lua_getfield(L, -1, "methods");
+  idn_register(L, methods);
+  lua_pop(L, 1);
+}

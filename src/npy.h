@@ -1,0 +1,54 @@
+/* The .npy format of NumPy, versions 1.0 to 3.0: what a header says, how one is
+   written, and how elements of any numeric type become float32. Works on
+   memory only and asks for none. */
+#ifndef IDN_NPY_H
+#define IDN_NPY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define IDN_NPY_MAXRANK 32
+#define IDN_NPY_MAXEXTENT ((int64_t)1 << 53)
+#define IDN_NPY_PRELUDE 12       /* the bytes that tell a header's length */
+#define IDN_NPY_MAXTEXT 0x100000 /* the longest header that is read */
+#define IDN_NPY_MAXSAVED 1024    /* room for any header that is written */
+
+/* A file's header. The functions below that return int return 1, or 0 with the
+   fault told in plain words, printable ASCII whatever the file holds. */
+typedef struct idn_npy {
+  uint64_t filesize; /* in bytes, as the system tells it */
+  size_t textat;     /* where the header's text lies in the file */
+  size_t textsize;
+  int type;    /* of the elements, for idn_npyconvert */
+  int width;   /* bytes of an element */
+  int swapped; /* whether its bytes come in the other order */
+  int isfloat32;
+  int fortran; /* whether the first index is the fastest */
+  int rank;
+  int64_t numel;
+  int64_t size[IDN_NPY_MAXRANK];
+  char fault[160];
+} idn_npy;
+
+/* Reads the first `n` bytes of a file: IDN_NPY_PRELUDE of them, or all where
+   the file is shorter. Sets filesize, textat and textsize, which lie within
+   the file. */
+int idn_npyprelude(idn_npy *h, const void *bytes, size_t n, uint64_t filesize);
+
+/* Reads the header's text and sets the rest. The file then holds exactly
+   `numel` elements behind the text. */
+int idn_npyheader(idn_npy *h, const char *text);
+
+/* Rounds `n` elements to float32, to nearest even. Spoils `raw`, which may be
+   `to` itself where an element is a float32 already. */
+void idn_npyconvert(const idn_npy *h, void *raw, float *to, size_t n);
+
+/* Writes the header of a little-endian float32 array and returns its length.
+   The bytes are those that NumPy writes. */
+size_t idn_npywrite(char to[IDN_NPY_MAXSAVED], int rank, const int64_t *size,
+                    int fortran);
+
+/* Turns `n` native float32 into the little-endian ones of such an array. */
+void idn_npyencode(float *elements, size_t n);
+
+#endif
