@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#pragma GCC visibility push(hidden) /* the module exports its opener alone */
+
 /* A file that is open, or, all zero, none. Functions that return text return
    the fault, or NULL if there is none. After a fault the file is still to be
    closed. */
@@ -36,5 +38,7 @@ const char *idn_commitdisk(idn_disk *d);
 /* Closes a file, and removes a new one that was not committed. May run again.
  */
 void idn_closedisk(idn_disk *d);
+
+#pragma GCC visibility pop
 
 #endif

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#pragma GCC visibility push(hidden) /* the module exports its opener alone */
+
 #define IDN_NPY_MAXRANK 32
 #define IDN_NPY_MAXEXTENT ((int64_t)1 << 53)
 #define IDN_NPY_PRELUDE 12       /* the bytes that tell a header's length */
@@ -50,5 +52,7 @@ size_t idn_npywrite(char to[IDN_NPY_MAXSAVED], int rank, const int64_t *size,
 
 /* Turns `n` native float32 into the little-endian ones of such an array. */
 void idn_npyencode(float *elements, size_t n);
+
+#pragma GCC visibility pop
 
 #endif

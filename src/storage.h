@@ -8,6 +8,8 @@
 
 #include "compat.h"
 
+#pragma GCC visibility push(hidden) /* the module exports its opener alone */
+
 typedef struct idn_heap {
   uintptr_t tag;  /* idn_tag(this) */
   size_t held;    /* bytes in blocks that have not been freed */
@@ -36,5 +38,7 @@ float *idn_blockdata(idn_block *block);
 
 /* One owner less; frees the block with the last. */
 void idn_dropblock(idn_block *block);
+
+#pragma GCC visibility pop
 
 #endif

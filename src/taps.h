@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#pragma GCC visibility push(hidden) /* the module exports its opener alone */
+
 #define IDN_MAXRANK 32
 #define IDN_MAXEXTENT ((int64_t)1 << 53) /* the largest size or index */
 
@@ -76,5 +78,7 @@ int64_t idn_kernelposition(const idn_identity *id, int d);
 /* Writes the taps into the window's elements; every other element must be zero
    already. Strides count elements. */
 void idn_writetaps(const idn_identity *id, const int64_t *stride, float *data);
+
+#pragma GCC visibility pop
 
 #endif

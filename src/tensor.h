@@ -11,6 +11,7 @@
 #include "storage.h"
 #include "taps.h" /* IDN_MAXRANK */
 
+#pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
 enum { IDN_ROW, IDN_COL }; /* memory order of a buffer */
 
@@ -113,5 +114,7 @@ void idn_open_identity(lua_State *L);
 void idn_open_text(lua_State *L);
 void idn_open_file(lua_State *L);
 void idn_open_forward(lua_State *L);
+
+#pragma GCC visibility pop
 
 #endif
