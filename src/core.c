@@ -7,6 +7,7 @@ static int open(lua_State *L) {
   idn_open_tensor(L);
   idn_open_elements(L);
   idn_open_identity(L);
+  idn_open_text(L);
   idn_open_file(L);
   return 1;
 }

@@ -4,6 +4,9 @@
 local core = require "idinit.core"
 local keywords = require "idinit.keywords"
 
+core.metatable.__tostring = require "idinit.text"
+core.methods.spy = require "idinit.spy"
+
 local unpack = table.unpack or unpack -- luacheck: ignore
 
 ---@class idinit

@@ -1,0 +1,165 @@
+--- t:spy(): where the non-zeros of a tensor are, drawn in Braille.
+
+local core = require "idinit.core"
+local labels = require "idinit.labels"
+
+local os = os -- which a sandbox may lack
+local unpack = table.unpack or unpack
+
+local WIDTH = { name = "width", variable = "COLUMNS", default = 80, least = 10 }
+local HEIGHT = { name = "height", variable = "LINES", default = 24, least = 5 }
+local MOST = 10000
+local GAP = "  " -- between slices side by side
+
+local function fits(n, limit)
+  return type(n) == "number" and n % 1 == 0 and n >= limit.least and n <= MOST
+end
+
+-- The argument if there is one, else what the terminal says, else the default.
+local function extent(n, limit)
+  if n == nil then
+    local text = os and os.getenv and os.getenv(limit.variable)
+    n = type(text) == "string" and text:match("^%d+$") and tonumber(text)
+    return fits(n, limit) and n or limit.default
+  end
+  if fits(n, limit) then return n end
+  error(("%s: integer in range [%d, %d] expected, got %s"):format(
+    limit.name, limit.least, MOST, core.gottext(n)), 3)
+end
+
+-- A picture's lines, all of them `columns` wide, inside a frame.
+local function framed(picture, columns)
+  local edge = ("─"):rep(columns)
+  local lines = { "┌" .. edge .. "┐" }
+  for k, line in ipairs(picture) do lines[k + 1] = "│" .. line .. "│" end
+  lines[#lines + 1] = "└" .. edge .. "┘"
+  return lines
+end
+
+local function counted(n, noun)
+  return core.numbertext(n) .. " " .. noun .. (n == 1 and "" or "s")
+end
+
+-- The lines below the picture: at most `most`, broken at commas.
+local function caption(size, nonzeros, left, width, most)
+  local parts = { labels.size(size, width - 1), counted(nonzeros, "non-zero") }
+  if left > 0 then parts[3] = counted(left, "slice") .. " left out" end
+  local lines = { parts[1] }
+  for k = 2, #parts do
+    local joined = lines[#lines] .. ", " .. parts[k]
+    if labels.width(joined) <= width then
+      lines[#lines] = joined
+    elseif #lines < most then
+      lines[#lines] = lines[#lines] .. ","
+      lines[#lines + 1] = parts[k]
+    end
+  end
+  for k, line in ipairs(lines) do
+    if labels.width(line) > width then
+      lines[k] = line:sub(1, width - 1) .. "…"
+    end
+  end
+  return lines
+end
+
+-- The columns of the longest label among the first `count` slices.
+local function labelwidth(size, count)
+  local indices, rest = {}, count
+  for d = 3, #size do
+    indices[d - 2] = math.min(size[d], rest)
+    rest = math.ceil(rest / size[d])
+  end
+  return labels.width(labels.slice(indices, math.huge))
+end
+
+-- How slices are laid out: how many across and down, the columns of each, and
+-- the rows and columns of characters in a picture. One dot an element, unless
+-- that is too large for two by two of them to be seen.
+local function plan(size, width, height)
+  local count = labels.slices(size)
+  local most = math.floor((width + #GAP) / (9 + #GAP)) * math.floor(height / 4)
+  local label = math.min(width, labelwidth(size, math.min(count, most)))
+  local across = (count == 1 or 2 * label + #GAP > width) and 1 or 2
+  local down = math.min(2, math.ceil(count / across), math.floor(height / 4))
+  local columns = math.floor((width + #GAP) / across) - #GAP - 2
+  local rows = math.floor(height / down) - 3
+  columns = math.min(columns, math.ceil(size[2] / 2))
+  rows = math.min(rows, math.ceil(size[1] / 4))
+  local tile = math.max(label, columns + 2)
+  return {
+    across = math.floor((width + #GAP) / (tile + #GAP)),
+    down = math.floor(height / (rows + 3)),
+    tile = tile, rows = rows, columns = columns,
+  }
+end
+
+-- The k-th slice below its label.
+local function sliceof(t, size, k, grid)
+  local indices = labels.indices(size, k)
+  local picture = core.spy(t, grid.rows, grid.columns, unpack(indices))
+  local lines = framed(picture, grid.columns)
+  table.insert(lines, 1, labels.slice(indices, grid.tile))
+  return lines
+end
+
+-- Adds slices, as many as find room, and returns how many.
+local function addslices(lines, t, size, width, height)
+  local grid = plan(size, width, height)
+  local shown = math.min(labels.slices(size), grid.across * grid.down)
+  for first = 1, shown, grid.across do
+    local row = {}
+    for k = first, math.min(shown, first + grid.across - 1) do
+      for l, line in ipairs(sliceof(t, size, k, grid)) do
+        row[l] = row[l] or {}
+        table.insert(row[l], line)
+      end
+    end
+    for _, parts in ipairs(row) do
+      for k = 1, #parts - 1 do
+        parts[k] = parts[k] .. (" "):rep(grid.tile - labels.width(parts[k]))
+      end
+      lines[#lines + 1] = table.concat(parts, GAP)
+    end
+  end
+  return shown
+end
+
+--- Where the non-zeros are: a picture in Braille, framed, with a caption of size
+--- and number of non-zeros. A dot is one element or, where the tensor is larger
+--- than the picture, a cell of elements that holds a non-zero; NaN is one.
+--- A vector is a column. Of a tensor of rank 3 and more the slices are drawn, as
+--- many as find room.
+---
+--- `width`, of 10 columns and more, and `height`, of 5 lines and more, are those
+--- of the whole string. They default to what the variables COLUMNS and LINES
+--- say of the terminal, else to 80 x 24.
+---@param t idinit.Tensor
+---@param width? integer
+---@param height? integer
+---@return string
+return function(t, width, height)
+  if not core.is_tensor(t) then
+    error("tensor expected, got " .. core.gottext(t), 2)
+  end
+  width, height = extent(width, WIDTH), extent(height, HEIGHT)
+  local size, numel = { t:size() }, t:numel()
+  local slices = #size > 2 and numel > 0 and labels.slices(size) or 0
+  local most = height - (slices > 0 and 4 or 3)
+  local room = height - #caption(size, numel, slices, width, most)
+  local lines, nonzeros, shown
+  if slices > 0 then
+    lines, nonzeros = {}, core.nonzeros(t)
+    shown = addslices(lines, t, size, width, room)
+  elseif numel == 0 then
+    lines, nonzeros, shown = framed({}, 0), 0, 0
+  else
+    local picture
+    picture, nonzeros = core.spy(t, room - 2, width - 2)
+    local columns = math.min(width - 2, math.ceil((size[2] or 1) / 2))
+    lines, shown = framed(picture, columns), 0
+  end
+  for _, line in ipairs(caption(size, nonzeros, slices - shown, width, most)) do
+    lines[#lines + 1] = line
+  end
+  return table.concat(lines, "\n")
+end
