@@ -120,13 +120,15 @@ asan:
 	@IDINIT_BUILD=build/asan $(UNDER)=spec/tools/asan \
 	  spec/tools/test '$(SPEC)' $(LUAS)
 
-valgrind: LUAS = luajit-joff lua5.4
+VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full \
+  --keep-debuginfo=yes
+
+valgrind: LUAS = luajit lua5.4
 valgrind:
 	@spec/tools/need cc valgrind $(KINDS) $(KINDS:%=%-dev) busted
 	@$(MAKE) --no-print-directory CFLAGS='-O1 -g' \
 	  $(KINDS:%=build/valgrind/%/idinit/core.so)
-	@IDINIT_BUILD=build/valgrind $(UNDER)='valgrind -q --error-exitcode=9 \
-	  --leak-check=full --suppressions=spec/tools/valgrind.supp' \
+	@IDINIT_BUILD=build/valgrind $(UNDER)='$(VALGRIND)' \
 	  spec/tools/test '$(SPEC)' $(LUAS)
 
 # Each fuzzer runs FUZZ_SECONDS: libFuzzer on the sources that know no Lua, then
