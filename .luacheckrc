@@ -1,10 +1,13 @@
--- What every Lua from 5.1 to 5.4 and LuaJIT has, and what some have.
+-- What every Lua from 5.1 to 5.4 and LuaJIT has, and what only some have.
 std = "min"
 read_globals = {
-  "jit", "unpack",
-  table = { fields = { "unpack", "pack", "move" } },
+  "jit", "loadstring", "setfenv", "unpack",
+  table = { fields = { "move", "pack", "unpack" } },
 }
-max_line_length = 100
-include_files = { "lua", "spec", ".luacheckrc", ".busted", "rockspec/*.rockspec" }
-files["spec"] = { std = "+busted" }
+max_line_length = 80
+include_files = {
+  "lua/**/*.lua", "spec/**/*.lua", "rockspec/*.rockspec", ".luacheckrc",
+  ".busted",
+}
+files["spec"] = { std = "+busted", max_line_length = 100 }
 files["rockspec"] = { std = "rockspec" }

@@ -84,11 +84,11 @@ test:
 
 # ---- Check
 
-# LPeg's list, less what speaks of C90 and C++, and -Wconversion.
-WARNINGS = -Wall -Wextra -pedantic -Wcast-align -Wcast-qual -Wconversion \
-  -Wdisabled-optimization -Wmissing-declarations -Wmissing-prototypes \
-  -Wnested-externs -Wpointer-arith -Wredundant-decls -Wshadow -Wsign-compare \
-  -Wstrict-prototypes -Wundef -Wwrite-strings -Werror
+# LPeg's list, but for what is of C90 and C++, and -Wconversion.
+WARNINGS = -Wall -Wextra -pedantic -Waggregate-return -Wcast-align -Wcast-qual \
+  -Wconversion -Wdisabled-optimization -Wmissing-declarations \
+  -Wmissing-prototypes -Wnested-externs -Wpointer-arith -Wredundant-decls \
+  -Wshadow -Wsign-compare -Wstrict-prototypes -Wundef -Wwrite-strings -Werror
 
 lint:
 	@spec/tools/need cc gcc clang clang-format clang-tidy luacheck luarocks \
@@ -131,20 +131,24 @@ valgrind:
 	@IDINIT_BUILD=build/valgrind $(UNDER)='$(VALGRIND)' \
 	  spec/tools/test '$(SPEC)' $(LUAS)
 
-# Each fuzzer runs FUZZ_SECONDS: libFuzzer on the sources that know no Lua, then
-# scripts.
+# Each fuzzer runs FUZZ_SECONDS: libFuzzer's on the sources that know no Lua, and
+# scripts on the whole.
 FUZZ_SECONDS = 60
-FUZZERS = $(patsubst spec/%.c,build/%,$(wildcard spec/fuzz/*.c))
+FUZZERS = $(patsubst spec/%.c,build/%,$(wildcard spec/fuzz/*.c)) \
+  $(wildcard spec/fuzz/*.lua)
 PURE = $(shell grep -L -e compat.h -e storage.h -e tensor.h $(SOURCES))
 
 build/fuzz/%: spec/fuzz/%.c $(PURE) $(wildcard src/*.h)
 	@mkdir -p $(@D)
-	clang -std=c99 $(SANITIZE),fuzzer -Isrc -o $@ $(filter %.c,$^) -lm
+	clang -std=c99 -fsanitize=fuzzer $(SANITIZE) -Isrc -o $@ $(filter %.c,$^) -lm
 
+fuzz: KINDS = luajit lua5.4
 fuzz:
-	@spec/tools/need cc gcc fuzzer luajit luajit-dev lua5.4 lua5.4-dev
-	@$(MAKE) --no-print-directory $(FUZZERS)
-	@spec/tools/fuzz $(FUZZ_SECONDS) $(FUZZERS) $(wildcard spec/fuzz/*.lua)
+	@spec/tools/need cc gcc fuzzer $(KINDS) $(KINDS:%=%-dev)
+	@$(MAKE) --no-print-directory $(filter build/%,$(FUZZERS))
+	@$(MAKE) --no-print-directory CC=gcc CFLAGS='$(SANITIZE)' \
+	  $(KINDS:%=build/asan/%/idinit/core.so)
+	@spec/tools/fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
 bench:
 	@spec/tools/need cc luajit luajit-dev lua5.4 lua5.4-dev

@@ -39,7 +39,8 @@ describe("packaging #once", function()
   end)
 
   local function inclone(command)
-    return must(("cd '%s' && export HOME='%s' && unset LUA_INIT MAKEFLAGS MFLAGS MAKELEVEL && %s"):format(clone, tmp, command))
+    return must(("cd '%s' && export HOME='%s' && unset LUA_INIT MAKEFLAGS MAKELEVEL && %s"):format(
+      clone, tmp, command))
   end
 
   -- Runs a program that finds only the modules below `tree`.
@@ -50,7 +51,10 @@ describe("packaging #once", function()
   end
 
   local program = {
-    code = 'local t = require "idinit" (2, 2, {gain = 3})\nprint(t:dim(), t(1, 1) == 3, t(1, 2) == 0)\n',
+    code = [[
+      local t = require "idinit" (2, 2, {gain = 3})
+      print(t:dim(), t(1, 1) == 3, t(1, 2) == 0)
+    ]],
     output = "2\ttrue\ttrue\n",
   }
 
