@@ -269,11 +269,10 @@ static int into(lua_State *L) {
   return 1;
 }
 
-/* An identity kept in a userdata, with a cursor over its taps. The FFI knows
-   the first two fields. */
+/* An identity kept in a userdata, with a cursor over its taps. */
 typedef struct plan {
   uintptr_t tag;
-  int64_t numel;
+  int64_t numel; /* of the window */
   int order;
   idn_identity id;
   idn_taps taps;
@@ -289,20 +288,25 @@ static plan *newplan(lua_State *L, int keys) {
   p->tag = idn_tag(p);
   p->order = r.order;
   p->id = r.id;
-  p->numel = idn_countelements(r.id.rank, r.id.length);
   idn_taps_start(&p->taps, &p->id);
   return p;
 }
 
-/* plan(keywords, n1, ..., nk): for the FFI, which hands it to `write`. */
-static int newwriter(lua_State *L) {
-  newplan(L, 1);
-  return 1;
+/* plan(keywords, n1, ..., nk): for the FFI, which hands it to `write`; and its
+   number of elements. */
+static int writable(lua_State *L) {
+  plan *p = newplan(L, 1);
+  p->numel = idn_countelements(p->id.rank, p->id.length);
+  if (p->numel < 0)
+    idn_fail(L, BLAME, "not enough memory for a tensor of size %s",
+             idn_pushsize(L, p->id.rank, p->id.length));
+  idn_pushinteger(L, p->numel);
+  return 2;
 }
 
 static void write(const plan *p, float *data) {
   int64_t stride[IDN_MAXRANK];
-  if (p->numel <= 0) return;
+  if (p->numel == 0) return;
   memset(data, 0, (size_t)p->numel * sizeof *data);
   idn_packstrides(p->id.rank, p->id.length, p->order, stride);
   idn_writetaps(&p->id, stride, data);
@@ -397,7 +401,7 @@ static int gottext(lua_State *L) {
 
 static const luaL_Reg functions[] = {
     {"create", create},   {"check", check},     {"into", into},
-    {"plan", newwriter},  {"taps", taps},       {"front", newfront},
+    {"plan", writable},  {"taps", taps},       {"front", newfront},
     {"numbertext", numbertext}, {"gottext", gottext}, {NULL, NULL},
 };
 

@@ -222,6 +222,20 @@ idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
   return t;
 }
 
+/* Takes the tensor out of the table at upvalue 3: what access.lua knows of it
+   must not outlive its elements. [-0, +0] */
+static void dropself(lua_State *L) {
+  if (!lua_istable(L, lua_upvalueindex(3))) return;
+  lua_pushvalue(L, 1);
+  lua_rawget(L, lua_upvalueindex(3));
+  int is_known = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  if (!is_known) return; /* else setting it to nil would add a key */
+  lua_pushvalue(L, 1);
+  lua_pushnil(L);
+  lua_rawset(L, lua_upvalueindex(3));
+}
+
 /* May run early, twice, late, or on a header without elements. */
 static int finalize(lua_State *L) {
   idn_tensor *t = payload(L, 1);
@@ -231,6 +245,7 @@ static int finalize(lua_State *L) {
   t->block = NULL;
   t->numel = 0;
   for (int d = 0; d < t->rank; d++) t->dim[d] = 0;
+  dropself(L);
   if (block) idn_dropblock(block);
   return 0;
 }
@@ -300,12 +315,13 @@ static void pushrow(lua_State *L, int arg, const idn_tensor *t, int64_t i) {
 
 /* t[key]: a method, an element or a view. Upvalue 3 holds the methods. */
 static int getindex(lua_State *L) {
+  if (lua_type(L, 2) == LUA_TSTRING && lua_istable(L, lua_upvalueindex(3))) {
+    lua_settop(L, 2);
+    lua_rawget(L, lua_upvalueindex(3)); /* a method checks its self itself */
+    return 1;
+  }
   const idn_tensor *t = checkself(L);
   switch (lua_type(L, 2)) {
-  case LUA_TSTRING:
-    lua_settop(L, 2);
-    lua_rawget(L, lua_upvalueindex(3));
-    return 1;
   case LUA_TTABLE:
     lua_pushnumber(L, *listedelement(L, t, 2));
     return 1;
@@ -443,8 +459,10 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg metamethods[] = {
-    {"__newindex", newindex}, {"__call", get},   {"__len", len},
-    {"__gc", finalize},       {NULL, NULL},
+    {"__newindex", newindex},
+    {"__call", get},
+    {"__len", len},
+    {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {
@@ -452,19 +470,36 @@ static const luaL_Reg functions[] = {
     {NULL, NULL},
 };
 
+/* Sets metamethod `name`, of the table at the top, with the value of the
+   module's field `upvalue`, right below it, as upvalue 3. */
+static void setmetamethod(lua_State *L, const char *name, lua_CFunction f,
+                          const char *upvalue) {
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_getfield(L, -4, upvalue);
+  lua_pushcclosure(L, f, 3);
+  lua_setfield(L, -2, name);
+}
+
 static void openmetatable(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(2));
   idn_register(L, metamethods);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_pushvalue(L, lua_upvalueindex(2));
-  lua_getfield(L, -4, "methods");
-  lua_pushcclosure(L, getindex, 3);
-  lua_setfield(L, -2, "__index");
+  setmetamethod(L, "__index", getindex, "methods");
+  setmetamethod(L, "__gc", finalize, "records");
   lua_pushliteral(L, "idinit.tensor");
   lua_pushvalue(L, -1);
   lua_setfield(L, -3, "__name");
   lua_setfield(L, -2, "__metatable");
   lua_setfield(L, -2, "metatable");
+}
+
+/* An empty table that does not keep its keys. [-0, +1] */
+static void pushweaktable(lua_State *L) {
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
 }
 
 void idn_open_tensor(lua_State *L) {
@@ -474,5 +509,7 @@ void idn_open_tensor(lua_State *L) {
   lua_setfield(L, -2, "methods");
   pushlayout(L);
   lua_setfield(L, -2, "layout");
+  pushweaktable(L);
+  lua_setfield(L, -2, "records");
   openmetatable(L);
 }

@@ -2,6 +2,7 @@
 --- a method of the tensors made here.
 
 local core = require "idinit.core"
+local foreign = require "idinit.foreign"
 local keywords = require "idinit.keywords"
 
 core.metatable.__tostring = require "idinit.text"
@@ -66,7 +67,12 @@ idinit.is_tensor = core.is_tensor
 local function write(dst, ...)
   local spec, size = keywords.parse(nil, ...)
   if not spec then error(size, 3) end
-  return (core.into(dst, spec, unpack(size, 1, size.n)))
+  if type(dst) ~= "cdata" or not foreign.write then
+    return (core.into(dst, spec, unpack(size, 1, size.n)))
+  end
+  local wrong = foreign.write(dst, core.plan(spec, unpack(size, 1, size.n)))
+  if wrong then error(wrong, 3) end
+  return dst
 end
 
 --- Writes an identity over `dst`: every element of it.
@@ -94,6 +100,17 @@ end
 ---@return fun(): number?, ...
 function idinit.taps(...)
   return (iterate(...))
+end
+
+local metatable = core.metatable
+if metatable then -- else this file is loaded again beside the same core
+  metatable.__tostring = require "idinit.text"
+  core.methods.spy = require "idinit.spy"
+  core.methods.data = foreign.data
+  if foreign.header and jit.status() then
+    require "idinit.access" (core, metatable)
+  end
+  core.metatable = nil -- scripts have no use for it
 end
 
 return setmetatable(idinit, { __call = call })

@@ -1,0 +1,85 @@
+--- Memory that C owns: identities written into FFI buffers, and tensors handed
+--- to C. Without the FFI both are errors that say so.
+
+local core = require "idinit.core"
+
+local has_ffi, ffi = pcall(require, "ffi")
+
+local foreign = {}
+
+if not has_ffi then
+  --- A pointer to the first element. Needs LuaJIT's FFI, which is not there.
+  function foreign.data()
+    error("data: the FFI of LuaJIT expected, which this Lua does not have", 2)
+  end
+
+  return foreign
+end
+
+--- The head of a tensor's userdata: idn_tensor in tensor.h.
+local struct = ffi.typeof [[
+  struct {
+    uintptr_t tag;
+    float *data;
+    void *block;
+    int64_t numel;
+    int32_t rank;
+    int32_t order;
+    int64_t dim[?];
+  }
+]]
+for field, offset in pairs(core.layout) do
+  assert(ffi.offsetof(struct, field) == offset,
+         "idinit: Lua files and C module are of different versions")
+end
+
+--- Points to the head of a tensor: cast nothing to it that is_tensor denies.
+foreign.header = ffi.typeof("$ *", struct)
+
+--- A pointer to the first element, valid while the tensor is alive: keep the
+--- tensor in a variable as long as C uses it. For a view, or a tensor of order
+--- "col", `t:stride()` tells where the others are.
+---@param t idinit.Tensor
+---@return ffi.cdata* data `float *`
+function foreign.data(t)
+  if not core.is_tensor(t) then
+    error("tensor expected, got " .. core.gottext(t), 2)
+  end
+  return ffi.cast(foreign.header, t).data
+end
+
+local writer = ffi.typeof "struct { void (*write)(const void *, float *); } *"
+local write = ffi.cast(writer, core.writer).write
+
+--- How many floats a buffer holds: math.huge for a pointer, which does not
+--- tell; nil if it is no buffer of floats that may be written.
+local function capacity(dst)
+  local ctype = tostring(ffi.typeof(dst))
+  if ctype:find "^ctype<float %*[const ]*>$" then return math.huge end
+  if ctype:find "^ctype<float %[.*%]>$"
+    or ctype:find "^ctype<float %(&%)%[%d+%]>$" then
+    return ffi.sizeof(dst) / ffi.sizeof "float"
+  end
+end
+
+--- Writes the identity of a plan over `dst`, or returns what is wrong with it,
+--- and then `dst` is as it was.
+---@param dst ffi.cdata*   `float *`, `float[n]` or `float[?]`
+---@param plan userdata    core.plan's
+---@param numel number     its number of elements
+---@return string? wrong
+function foreign.write(dst, plan, numel)
+  local room = capacity(dst)
+  if not room then
+    return ("destination: float * or array of float expected, got %s")
+      :format(tostring(ffi.typeof(dst)):match "^ctype<(.*)>$")
+  elseif dst == nil then
+    return "destination: float * expected, got a null pointer"
+  elseif numel > room then
+    return ("destination: array of %s floats expected, got one of %s")
+      :format(core.numbertext(numel), core.numbertext(room))
+  end
+  write(ffi.cast("void *", plan), ffi.cast("float *", dst))
+end
+
+return foreign
