@@ -181,13 +181,14 @@ static int acceptword(scanner *s, const char *word) {
   return 1;
 }
 
-/* A string in either kind of quotes. An escape is no part of any key or type
-   that is known, so none is looked for. */
+/* A string in either kind of quotes, on one line. An escape is no part of any
+   key or type that is known, so none is looked for. */
 static int string(scanner *s, const char **text, int *n) {
   if (!isnext(s, '\'') && !isnext(s, '"')) return failat(s, "string");
   const char *open = s->p;
-  const char *close = memchr(open + 1, *open, (size_t)(s->end - open) - 1);
-  if (!close)
+  const char *close = open + 1;
+  while (close < s->end && *close >= ' ' && *close != *open) close++;
+  if (close == s->end || *close != *open)
     return fail(s->h, "header: the string at byte %d has no end",
                 (int)(open - s->start) + 1);
   *text = open + 1;
