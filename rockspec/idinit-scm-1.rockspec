@@ -32,6 +32,7 @@ build = {
     ["idinit.keywords"] = "lua/idinit/keywords.lua",
     ["idinit.labels"] = "lua/idinit/labels.lua",
     ["idinit.layers"] = "lua/idinit/layers.lua",
+    ["idinit.settings"] = "lua/idinit/settings.lua",
     ["idinit.spy"] = "lua/idinit/spy.lua",
     ["idinit.text"] = "lua/idinit/text.lua",
     ["idinit.core"] = {

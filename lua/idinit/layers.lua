@@ -1,0 +1,302 @@
+--- Layers, forward only, that can prove that they are an identity: `require
+--- "idinit.layers"`. Sizes are those of Flux: a dense weight is (out, in), that
+--- of a convolution (k1, ..., km, in/groups, out), that of a transposed one
+--- (k1, ..., km, out/groups, in); data are (spatial..., channels, batch).
+
+local core = require "idinit.core"
+local explain = require "idinit.explain"
+local settings = require "idinit.settings"
+
+local unpack = table.unpack or unpack
+local num, got = core.numbertext, core.gottext
+
+---@alias idinit.Data idinit.Tensor|number[]|table  a tensor or nested tables
+---@alias idinit.Activation fun(x: number): number
+---@alias idinit.PerAxis integer|integer[]  one for all kernel axes, or one each
+
+--- What `idinit.layers` makes. Called with data it returns a new tensor, in row
+--- order. `weight`, `bias` and `activation` may be replaced or, but for the
+--- activation, edited in place: calls and `explain` take what is there. Tables
+--- become tensors; a weight or bias of another size is an error. The other
+--- fields are for reading, and lists among them are copies.
+---@class idinit.Layer
+---@field weight idinit.Tensor
+---@field bias idinit.Tensor|false   of size (nout); none for an Embedding
+---@field activation idinit.Activation|false
+---@field kind "Dense"|"Conv"|"CrossCor"|"ConvTranspose"|"Embedding"
+---@field nin integer
+---@field nout integer
+---@field groups integer
+---@field kernel integer[]    one for each kernel axis, as are the next three
+---@field stride integer[]
+---@field dilation integer[]
+---@field outpad integer[]
+---@field pad integer[]       {low1, high1, low2, high2, ...}
+---@overload fun(data: idinit.Data): idinit.Tensor
+local Layer = {}
+
+local layers = {}
+
+--- x < 0 ? 0 : x, which keeps NaN.
+---@param x number
+---@return number
+function layers.relu(x)
+  return x < 0 and 0.0 or x
+end
+
+--- The activation that changes nothing.
+---@param x number
+---@return number
+function layers.identity(x)
+  return x
+end
+
+-- ---- Making layers
+
+-- What settings.lua made lies under this key, out of reach of plain writes.
+local STATE = {}
+
+local function wrap(s)
+  return setmetatable({ [STATE] = s }, Layer)
+end
+
+---@class idinit.DenseKeywords
+---@field activation? idinit.Activation|false  default none
+---@field init? fun(...: integer): idinit.Tensor  default idinit
+---@field bias? boolean|idinit.Data  true: zeros; a tensor is kept, not copied
+
+---@class idinit.ConvKeywords : idinit.DenseKeywords
+---@field stride? idinit.PerAxis    default 1
+---@field dilation? idinit.PerAxis  default 1
+---@field groups? integer           default 1; divides nin and nout
+---@field pad? idinit.PerAxis|"same"  default 0; or {low1, high1, low2, ...}
+
+---@class idinit.ConvTransposeKeywords : idinit.ConvKeywords
+---@field outpad? idinit.PerAxis    default 0: added to the output's far end
+
+--- A dense layer of `nin` inputs and `nout` outputs, for data of size (nin) or
+--- (nin, batch...). Raises an error that names the layer for what is no size or
+--- keyword, and for an `init` that raises or returns no tensor of size (nout,
+--- nin); so do the other constructors.
+---@param nin integer
+---@param nout integer
+---@param kw? idinit.DenseKeywords
+---@return idinit.Layer
+function layers.Dense(nin, nout, kw)
+  local s, wrong = settings.matrix("Dense", nin, nout, kw)
+  if not s then error(wrong, 2) end
+  return wrap(s)
+end
+
+--- A convolution: the kernel is flipped. With `groups` > 1, `init` is called as
+--- `init(size..., {groups = groups})`, else as `init(size...)`.
+---
+--- `pad = "same"` keeps the extents at stride 1: of dilation * (k - 1) in all,
+--- the larger half stands before.
+---@param kernel integer[]  its extents, 1 to 30 of them
+---@param nin integer
+---@param nout integer
+---@param kw? idinit.ConvKeywords
+---@return idinit.Layer
+function layers.Conv(kernel, nin, nout, kw)
+  local s, wrong = settings.convolution("Conv", kernel, nin, nout, kw)
+  if not s then error(wrong, 2) end
+  return wrap(s)
+end
+
+--- A cross-correlation: Conv with the kernel as it stands.
+---@param kernel integer[]
+---@param nin integer
+---@param nout integer
+---@param kw? idinit.ConvKeywords
+---@return idinit.Layer
+function layers.CrossCor(kernel, nin, nout, kw)
+  local s, wrong = settings.convolution("CrossCor", kernel, nin, nout, kw)
+  if not s then error(wrong, 2) end
+  return wrap(s)
+end
+
+--- The adjoint of Conv, which makes an extent x into (x - 1) * stride + 1 +
+--- dilation * (k - 1) - low - high + outpad.
+---@param kernel integer[]
+---@param nin integer
+---@param nout integer
+---@param kw? idinit.ConvTransposeKeywords
+---@return idinit.Layer
+function layers.ConvTranspose(kernel, nin, nout, kw)
+  local s, wrong = settings.convolution("ConvTranspose", kernel, nin, nout, kw)
+  if not s then error(wrong, 2) end
+  return wrap(s)
+end
+
+--- A vector of `nout` for each of `nin` indices: column i of the weight (nout,
+--- nin). Called with an index it returns a tensor of size (nout), with a list
+--- of n indices (a table or a tensor of rank 1) one of size (nout, n).
+---@param nin integer
+---@param nout integer
+---@param kw? { init?: fun(...: integer): idinit.Tensor }
+---@return idinit.Layer
+function layers.Embedding(nin, nout, kw)
+  local s, wrong = settings.matrix("Embedding", nin, nout, kw)
+  if not s then error(wrong, 2) end
+  return wrap(s)
+end
+
+-- ---- What a layer does
+
+local function lookup(s, x)
+  if core.is_tensor(x) and x:dim() == 1 then x = x:totable() end
+  if type(x) ~= "table" and type(x) ~= "number" then
+    return nil, s.label .. " expects an index or a list of them, got " .. got(x)
+  end
+  return x
+end
+
+local function data(s, x)
+  if core.is_tensor(x) then return x end
+  if type(x) ~= "table" then
+    return nil, s.label .. " expects a tensor or nested tables, got " .. got(x)
+  end
+  local ok, t = pcall(core.tensor, x)
+  if not ok then return nil, s.label .. ": data: " .. t end
+  return t
+end
+
+-- The core blames the script that calls this.
+function Layer.__call(self, x)
+  local s = rawget(self, STATE)
+  local ready, wrong = (s.kind == "Embedding" and lookup or data)(s, x)
+  if not ready then error(wrong, 2) end
+  if s.kind == "Embedding" then
+    return (core.lookup(s.label, s.list, ready, s.weight))
+  end
+  local f = s.activation
+  local y = core.forward(s.label, s.list, ready, s.weight, s.bias,
+                         f == layers.relu)
+  if f and f ~= layers.relu and f ~= layers.identity then
+    core.map(s.label, y, f)
+  end
+  return y
+end
+
+--- Whether the layer, with the weight, bias and activation that it has now,
+--- maps every input of fitting size to itself times one gain, a finite number
+--- other than 0.
+---
+--- Returns `true`, a list of conditions, and the gain; or `false` and a list of
+--- reasons, the most important first. Each is a sentence that is a fact about
+--- the layer, and tells which keyword would mend it where one would. There is a
+--- condition with the activation relu: that no input is negative. An activation
+--- other than `layers.relu` and `layers.identity` cannot be proven, which is a
+--- reason.
+---@return boolean
+---@return string[]
+---@return number?
+function Layer.explain(self)
+  local s = type(self) == "table" and rawget(self, STATE)
+  if not s then error("layer expected, got " .. got(self), 2) end
+  local f = s.activation
+  local activation = f and f ~= layers.identity and f or nil
+  if f == layers.relu then activation = "relu" end
+  return explain(s, activation)
+end
+
+local readable = {
+  kind = true, nin = true, nout = true, weight = true, bias = true,
+  activation = true, groups = true, kernel = true, stride = true,
+  dilation = true, outpad = true, pad = true,
+}
+local writable = {
+  weight = settings.weight, bias = settings.bias,
+  activation = settings.activation,
+}
+
+function Layer.__index(self, key)
+  if key == "explain" then return Layer.explain end
+  if not readable[key] then return nil end
+  local value = rawget(self, STATE)[key]
+  return type(value) == "table" and key ~= "activation" and { unpack(value) }
+    or value
+end
+
+function Layer.__newindex(self, key, value)
+  local s = rawget(self, STATE)
+  local read = writable[key]
+  if not read or key == "bias" and s.kind == "Embedding"
+    or key == "activation" and s.kind == "Embedding" then
+    local why = readable[key] and key .. " is for reading"
+      or "no field to set: " .. got(key)
+    error(s.label .. ": " .. why, 2)
+  end
+  local result, wrong = read(s, value)
+  if result == nil then error(s.label .. ": " .. wrong, 2) end
+  s[key] = result
+end
+
+-- ---- Text
+
+local function texts(list)
+  local t = {}
+  for k, n in ipairs(list) do t[k] = num(n) end
+  return t
+end
+
+-- Julia's tuple, or one number for all.
+local function tuple(list)
+  return "(" .. table.concat(texts(list), ", ") .. (list[2] and ")" or ",)")
+end
+
+local function shorttuple(list)
+  for _, n in ipairs(list) do
+    if n ~= list[1] then return tuple(list) end
+  end
+  return num(list[1])
+end
+
+-- 36928 becomes 36_928.
+local function underscored(n)
+  local digits = num(n)
+  local head = #digits % 3
+  local parts = { head > 0 and digits:sub(1, head) or nil }
+  for k = head + 1, #digits, 3 do parts[#parts + 1] = digits:sub(k, k + 2) end
+  return table.concat(parts, "_")
+end
+
+-- ", name=value" where a list is not all `usual`.
+local function option(name, list, usual)
+  for _, n in ipairs(list) do
+    if n ~= usual then return (", %s=%s"):format(name, shorttuple(list)) end
+  end
+  return ""
+end
+
+local function activationtext(s)
+  local f = s.activation
+  if not f or f == layers.identity then return "" end
+  return f == layers.relu and ", relu" or ", function"
+end
+
+--- As Flux shows it: `Conv((2, 2), 1 => 1, pad=(1, 0, 1, 0))  # 5 parameters`.
+function Layer.__tostring(self)
+  local s = rawget(self, STATE)
+  local parameters = s.weight:numel() + (s.bias and s.nout or 0)
+  local text = { s.kind, "(", s.kernel[1] and tuple(s.kernel) .. ", " or "",
+                 num(s.nin), " => ", num(s.nout), activationtext(s),
+                 option("pad", s.pad, 0), option("stride", s.stride, 1),
+                 option("dilation", s.dilation, 1),
+                 option("outpad", s.outpad, 0),
+                 option("groups", { s.groups }, 1),
+                 "", ")" }
+  if not s.bias and s.kind ~= "Embedding" then
+    text[#text - 1] = (s.kind == "Dense" and "; " or ", ") .. "bias=false"
+  end
+  text = table.concat(text)
+  return ("%s%s# %s parameter%s"):format(
+    text, (" "):rep(math.max(2, 20 - #text)), underscored(parameters),
+    parameters == 1 and "" or "s")
+end
+
+Layer.__name = "idinit.Layer"
+Layer.__metatable = "idinit.Layer"
+
+return layers
