@@ -40,23 +40,21 @@ local function counted(n, noun)
   return core.numbertext(n) .. " " .. noun .. (n == 1 and "" or "s")
 end
 
--- The lines below the picture: at most `most`, broken at commas.
+-- The lines below the picture: at most `most`, broken between words.
 local function caption(size, nonzeros, left, width, most)
-  local parts = { labels.size(size, width - 1), counted(nonzeros, "non-zero") }
-  if left > 0 then parts[3] = counted(left, "slice") .. " left out" end
-  local lines = { parts[1] }
-  for k = 2, #parts do
-    local joined = lines[#lines] .. ", " .. parts[k]
-    if labels.width(joined) <= width then
+  local text = labels.size(size, width - 1) .. ", "
+    .. counted(nonzeros, "non-zero")
+  if left > 0 then text = text .. ", " .. counted(left, "slice") .. " left out" end
+  local lines = {}
+  for word in text:gmatch "%S+" do
+    local joined = #lines > 0 and lines[#lines] .. " " .. word or word
+    if #lines > 0 and labels.width(joined) <= width then
       lines[#lines] = joined
     elseif #lines < most then
-      lines[#lines] = lines[#lines] .. ","
-      lines[#lines + 1] = parts[k]
-    end
-  end
-  for k, line in ipairs(lines) do
-    if labels.width(line) > width then
-      lines[k] = line:sub(1, width - 1) .. "…"
+      if labels.width(word) > width then word = word:sub(1, width - 1) .. "…" end
+      lines[#lines + 1] = word
+    else
+      break
     end
   end
   return lines
