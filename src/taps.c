@@ -150,7 +150,7 @@ static int rowrun(idn_taps *t, idn_run *run) {
   run->o = t->group * t->block + t->segment + outs(t)->delta;
   run->i = ins(t)->from + ins(t)->delta;
   run->length = ins(t)->to - ins(t)->from;
-  run->value = hadamardvalue(t->id->gain, t->block);
+  run->value = hadamardvalue(t->id->gain, t->block) + 0;
   return 1;
 }
 
@@ -175,7 +175,7 @@ static int diagonalrun(idn_taps *t, idn_run *run) {
   run->o = t->group * t->block + down + lo + outs(t)->delta;
   run->i = right + lo + ins(t)->delta;
   run->length = hi - lo;
-  run->value = (float)value;
+  run->value = (float)value + 0;
   return 1;
 }
 
@@ -191,7 +191,7 @@ static void writerun(const idn_run *run, float *p, int64_t so, int64_t si) {
   if (run->is_row) {
     for (int64_t k = 0; k < run->length; k++) {
       int negative = idn_negative(run->row, run->col + k);
-      p[k * si] = negative ? -run->value : run->value;
+      p[k * si] = negative ? 0 - run->value : run->value;
     }
   } else {
     for (int64_t k = 0; k < run->length; k++) p[k * (so + si)] = run->value;

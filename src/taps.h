@@ -44,7 +44,7 @@ int64_t idn_middle(int64_t extent, int higher);
    in the window. */
 typedef struct idn_run {
   int64_t o, i, length;
-  float value;
+  float value; /* never -0 */
   int is_row;
   int64_t row, col;
 } idn_run;

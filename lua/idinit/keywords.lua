@@ -107,9 +107,8 @@ local function parse(defaults, ...)
 
   local first = n > 0 and isrng(args[1]) and 2 or 1
   local given
-  if n >= first and args[n] == nil then
-    n = n - 1
-  elseif n >= first and type(args[n]) == "table" then
+  if n >= first and args[n] == nil then n = n - 1 end
+  if n >= first and type(args[n]) == "table" then
     given, n = args[n], n - 1
     if getmetatable(given) ~= nil then
       return nil, "keywords: plain table expected, got one with a metatable"
