@@ -243,7 +243,7 @@ describe("a saved file", function()
     if child.must "id -u" == "0\n" then
       before = "setpriv --reuid=65534 --clear-groups"
       local _, status = run(before, "")
-      if status ~= 0 then pending "root may write everything, and there is no setpriv" return end
+      if status ~= 0 then pending "root may write everything, and nobody else can run this" return end
     end
     child.must(("chmod 777 %s && chmod 444 %s/t.npy"):format(folder, folder))
     local output = run(before, [[
@@ -798,9 +798,8 @@ for name in sys.argv[1:]:
     save("CF", counting("col", 1, 3))
     save("CF", counting("col", 0, 2))
     assert.are.equal(table.concat(expected), runpython(numpyreads, (table.unpack or unpack)(names)))
-    for i, name in ipairs(names) do
-      if i > alike then break end
-      assert.is_true(read(name) == read("again-" .. name), name)
+    for i = 1, alike do
+      assert.is_true(read(names[i]) == read("again-" .. names[i]), names[i])
     end
   end)
 end)

@@ -92,7 +92,7 @@ static void beginwalk(walk *w, const idn_tensor *t) {
   w->offset = 0;
   w->left = t->numel;
   w->rank = 0;
-  for (int k = 0; k < t->rank; k++) {
+  for (int k = 0; k < t->rank && t->numel > 0; k++) {
     int d = t->order == IDN_COL ? k : t->rank - 1 - k;
     if (idn_size(t)[d] != 1) addwalk(w, idn_size(t)[d], idn_stride(t)[d]);
   }

@@ -67,7 +67,17 @@ static float fromhalf(uint16_t half) {
   return value;
 }
 
-/* A cast rounds to nearest even, once. */
+/* A cast of 64 bits rounds twice on some machines. What a double can not hold
+   is made odd where bits are cut off, and then rounds as it should. */
+static float fromwide(uint64_t n) {
+  if (n >> 53 == 0) return (float)(double)n;
+  return (float)(double)(n >> 11 | ((n & 2047) != 0)) * 2048.0f;
+}
+
+static float fromsigned(int64_t n) {
+  return n < 0 ? -fromwide(-(uint64_t)n) : fromwide((uint64_t)n);
+}
+
 #define CONVERTER(name, type, value)                                           \
   static void name(const unsigned char *p, float *to, size_t n) {              \
     for (size_t i = 0; i < n; i++) {                                           \
@@ -83,11 +93,11 @@ CONVERTER(fromf8, double, (float)x)
 CONVERTER(fromi1, int8_t, (float)x)
 CONVERTER(fromi2, int16_t, (float)x)
 CONVERTER(fromi4, int32_t, (float)x)
-CONVERTER(fromi8, int64_t, (float)x)
+CONVERTER(fromi8, int64_t, fromsigned(x))
 CONVERTER(fromu1, uint8_t, (float)x)
 CONVERTER(fromu2, uint16_t, (float)x)
 CONVERTER(fromu4, uint32_t, (float)x)
-CONVERTER(fromu8, uint64_t, (float)x)
+CONVERTER(fromu8, uint64_t, fromwide(x))
 CONVERTER(fromb1, uint8_t, (float)(x != 0))
 
 static const struct type {
