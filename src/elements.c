@@ -413,14 +413,20 @@ void idn_checkshift(lua_State *L, int arg, int rank, const int64_t *size,
                     int64_t *shift, int level) {
   int ok;
   int is_table = lua_istable(L, arg);
-  int count = is_table ? (int)lua_rawlen(L, arg) : 1;
+  int count = is_table ? idn_listlength(L, arg) : 1;
   for (int d = 0; d < rank; d++) shift[d] = 0;
+  if (count < 0)
+    idn_fail(L, level,
+             "shift: integer or table of integers expected, got a "
+             "table that is no list");
   if (count > rank && rank >= 0)
-    idn_fail(L, level, "shift: no more than %d integers expected, got %d",
-             rank, count);
+    idn_fail(L, level, "shift: no more than %d integers expected, got %d", rank,
+             count);
   for (int d = 0; d < count; d++) {
-    if (is_table) lua_rawgeti(L, arg, d + 1);
-    else lua_pushvalue(L, arg);
+    if (is_table)
+      lua_rawgeti(L, arg, d + 1);
+    else
+      lua_pushvalue(L, arg);
     int64_t s = wrap(L, -1, d < rank ? size[d] : 0, &ok);
     if (!ok)
       idn_fail(L, level, "shift: integer%s expected, got %s",
@@ -445,8 +451,7 @@ static void rotate(idn_tensor *dst, const idn_tensor *src, const int64_t *shift,
   part[d] = n - s;
   rotate(dst, src, shift, d + 1, part, to + s * idn_stride(dst)[d], from);
   part[d] = s;
-  rotate(dst, src, shift, d + 1, part, to,
-         from + (n - s) * idn_stride(src)[d]);
+  rotate(dst, src, shift, d + 1, part, to, from + (n - s) * idn_stride(src)[d]);
 }
 
 static int circshift(lua_State *L) {

@@ -35,6 +35,15 @@ static int expected(reader *r, const char *what, const char *expects) {
                   idn_pushgot(r->L, -1));
 }
 
+/* The length of the list at the top. */
+static int listlength(reader *r, const char *what, const char *expects) {
+  int count = idn_listlength(r->L, lua_gettop(r->L));
+  if (count < 0)
+    idn_fail(r->L, BLAME, "%s: %s expected, got a table that is no list", what,
+             expects);
+  return count;
+}
+
 /* Which of `names` the keyword is, or the first. */
 static int choose(reader *r, const char *name, const char *const *names,
                   const char *expects) {
@@ -43,6 +52,7 @@ static int choose(reader *r, const char *name, const char *const *names,
   if (lua_type(r->L, -1) != LUA_TSTRING) expected(r, name, expects);
   while (strcmp(names[k], lua_tostring(r->L, -1)) != 0)
     if (!names[++k]) expected(r, name, expects);
+  if (strlen(names[k]) != lua_rawlen(r->L, -1)) expected(r, name, expects);
   lua_pop(r->L, 1);
   return k;
 }
@@ -118,8 +128,8 @@ static void readposition(reader *r, int n) {
   lua_pop(r->L, 1);
 }
 
-static void readpositions(reader *r) {
-  int count = (int)lua_rawlen(r->L, -1), axes = r->id.rank - 2;
+static void readpositions(reader *r, const char *expects) {
+  int count = listlength(r, "center", expects), axes = r->id.rank - 2;
   if (r->id.rank > 1 ? count != axes : count > IDN_MAXRANK)
     idn_fail(r->L, BLAME,
              "center: one position for each of %d kernel axes expected, got %d",
@@ -132,7 +142,7 @@ static void readcenter(reader *r) {
   static const char *const expects = "\"lo\", \"hi\" or a table of positions";
   if (!key(r, "center")) return;
   int is_table = lua_istable(r->L, -1);
-  if (is_table) readpositions(r);
+  if (is_table) readpositions(r, expects);
   lua_pop(r->L, 1);
   if (is_table) return;
   int higher = choose(r, "center", names, expects);
@@ -156,19 +166,26 @@ static void readrange(reader *r, int d) {
   lua_State *L = r->L;
   int64_t first, last;
   if (!lua_istable(L, -1)) expected(r, "window", expects);
-  if (lua_rawlen(L, -1) == 0) return;
+  int count = listlength(r, "window", expects);
+  if (count == 0) return;
+  if (count != 2)
+    idn_fail(L, BLAME, "window: %s expected, got a table of %d in dimension %d",
+             expects, count, d + 1);
   lua_rawgeti(L, -1, 1);
   lua_rawgeti(L, -2, 2);
-  if (lua_rawlen(L, -3) != 2 || !idn_tointeger(L, -2, &first) ||
-      !idn_tointeger(L, -1, &last))
-    idn_fail(L, BLAME, "window: %s expected, got other values in dimension %d",
-             expects, d + 1);
+  if (!idn_tointeger(L, -2, &first) || !idn_tointeger(L, -1, &last)) {
+    const char *got = idn_pushgot(L, lua_gettop(L) - 1);
+    idn_fail(L, BLAME, "window: %s expected, got {%s, %s} in dimension %d",
+             expects, got, idn_pushgot(L, lua_gettop(L) - 1), d + 1);
+  }
   int64_t size = r->id.rank > 0 ? r->id.size[d] : IDN_MAXEXTENT;
-  int is_whole = size == 0 && first == 1 && last == 0;
-  if ((first < 1 || first > last || last > size) && !is_whole)
-    idn_fail(L, BLAME, "window: {%s, %s} out of range [1, %s] in dimension %d",
-             idn_pushnumber(L, (double)first), idn_pushnumber(L, (double)last),
-             idn_pushnumber(L, (double)size), d + 1);
+  int is_whole = first == 1 && last == 0 && (size == 0 || r->id.rank == 0);
+  if (first < 1 || last > size || (first > last && !is_whole))
+    idn_fail(L, BLAME,
+             "window: first <= last in range [1, %s] expected, got {%s, %s} in "
+             "dimension %d",
+             idn_pushnumber(L, (double)size), idn_pushnumber(L, (double)first),
+             idn_pushnumber(L, (double)last), d + 1);
   if (r->id.rank > 0) {
     r->id.first[d] = first - 1;
     r->id.length[d] = last - first + 1;
@@ -177,10 +194,11 @@ static void readrange(reader *r, int d) {
 }
 
 static void readwindow(reader *r) {
+  static const char *const expects = "table of ranges";
   if (!key(r, "window")) return;
-  if (!lua_istable(r->L, -1)) expected(r, "window", "table of ranges");
-  int count = (int)lua_rawlen(r->L, -1), rank = r->id.rank;
-  if (rank > 0 ? count != rank : count > IDN_MAXRANK)
+  if (!lua_istable(r->L, -1)) expected(r, "window", expects);
+  int count = listlength(r, "window", expects), rank = r->id.rank;
+  if (rank > 0 ? count != rank : count == 0 || count > IDN_MAXRANK)
     idn_fail(r->L, BLAME,
              "window: {first, last} or {} for each of %d dimensions expected, "
              "got %d",
@@ -400,8 +418,8 @@ static int gottext(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {
-    {"create", create},   {"check", check},     {"into", into},
-    {"plan", writable},  {"taps", taps},       {"front", newfront},
+    {"create", create},         {"check", check},     {"into", into},
+    {"plan", writable},         {"taps", taps},       {"front", newfront},
     {"numbertext", numbertext}, {"gottext", gottext}, {NULL, NULL},
 };
 

@@ -1,5 +1,6 @@
 #include "tensor.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,11 +68,29 @@ const char *idn_pushsize(lua_State *L, int rank, const int64_t *size) {
 }
 
 int idn_tointeger(lua_State *L, int arg, int64_t *n) {
+  if (idn_getinteger(L, arg, n))
+    return *n >= -IDN_MAXEXTENT && *n <= IDN_MAXEXTENT;
   if (lua_type(L, arg) != LUA_TNUMBER) return 0;
   double x = lua_tonumber(L, arg);
   if (!(x >= -(double)IDN_MAXEXTENT && x <= (double)IDN_MAXEXTENT)) return 0;
   *n = (int64_t)x;
   return (double)*n == x;
+}
+
+int idn_listlength(lua_State *L, int arg) {
+  int64_t key, most = 0;
+  int count = 0;
+  lua_pushnil(L);
+  while (lua_next(L, arg)) {
+    lua_pop(L, 1);
+    if (!idn_tointeger(L, -1, &key) || key < 1 || count == INT_MAX) {
+      lua_pop(L, 1);
+      return -1;
+    }
+    if (key > most) most = key;
+    count++;
+  }
+  return count == most ? count : -1;
 }
 
 /* -- The userdata -------------------------------------------------------- */

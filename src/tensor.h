@@ -101,6 +101,10 @@ const char *idn_pushsize(lua_State *L, int rank, const int64_t *size);
    IDN_MAXEXTENT either way, which goes to `n`. */
 int idn_tointeger(lua_State *L, int arg, int64_t *n);
 
+/* How many values the table at `arg`, an absolute index, lists; -1 if it has
+   other keys than 1, 2, ... without a gap. */
+int idn_listlength(lua_State *L, int arg);
+
 /* Reads extents from `count` arguments from `arg` on, and raises at `level`
    where one is no size. */
 void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level);
