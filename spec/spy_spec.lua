@@ -242,7 +242,7 @@ end)
 
 describe("The size of a picture", function()
   local function edge(text) return #characters(lines(text)[1]) end
-  local t = idinit(3000, 3000)
+  local t = idinit(700, 700)
   local getenv = os.getenv
 
   local function terminal(columns, rows)
