@@ -93,7 +93,7 @@ WARNINGS = -Wall -Wextra -pedantic -Waggregate-return -Wcast-align -Wcast-qual \
 lint:
 	@spec/tools/need cc gcc clang clang-format clang-tidy luacheck luarocks \
 	  $(KINDS:%=%-dev)
-	luacheck --quiet .
+	luacheck --quiet --no-color .
 	luarocks lint rockspec/idinit-scm-1.rockspec
 	clang-format --dry-run -Werror src/*.[ch] $(wildcard spec/*/*.[ch])
 	$(foreach cc,gcc clang,$(foreach lua,$(KINDS),$(call warn,$(cc),$(lua))))
@@ -123,7 +123,7 @@ asan:
 VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full \
   --keep-debuginfo=yes
 
-valgrind: LUAS = luajit lua5.4
+valgrind: LUAS = luajit-joff lua5.4
 valgrind:
 	@spec/tools/need cc valgrind $(KINDS) $(KINDS:%=%-dev) busted
 	@$(MAKE) --no-print-directory CFLAGS='-O1 -g' \
