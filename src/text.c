@@ -17,6 +17,13 @@ static int shortest(lua_State *L) {
   return 1;
 }
 
+/* checkself(t): raises in the line of whoever called the calling Lua function,
+   unless `t` is a tensor. */
+static int checkself(lua_State *L) {
+  idn_checktensor(L, 1, NULL, 2);
+  return 0;
+}
+
 /* nonzeros(t) */
 static int nonzeros(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 2);
@@ -105,6 +112,7 @@ static int spy(lua_State *L) {
 
 void idn_open_text(lua_State *L) {
   static const luaL_Reg functions[] = {{"shortest", shortest},
+                                       {"checkself", checkself},
                                        {"nonzeros", nonzeros},
                                        {"spy", spy},
                                        {NULL, NULL}};

@@ -136,9 +136,7 @@ end
 ---@param height? integer
 ---@return string
 return function(t, width, height)
-  if not core.is_tensor(t) then
-    error("tensor expected, got " .. core.gottext(t), 2)
-  end
+  core.checkself(t)
   width, height = extent(width, WIDTH), extent(height, HEIGHT)
   local size, numel = { t:size() }, t:numel()
   local slices = #size > 2 and numel > 0 and labels.slices(size) or 0

@@ -154,9 +154,7 @@ end
 ---@param t idinit.Tensor
 ---@return string
 return function(t)
-  if not core.is_tensor(t) then
-    error("tensor expected, got " .. core.gottext(t), 2)
-  end
+  core.checkself(t)
   local size = { t:size() }
   local kind = " float tensor"
   local lines = { labels.size(size, COLUMNS - #kind - 1) .. kind }
