@@ -96,6 +96,7 @@ lint:
 	luacheck --quiet --no-color .
 	luarocks lint rockspec/idinit-scm-1.rockspec
 	clang-format --dry-run -Werror src/*.[ch] $(wildcard spec/*/*.[ch])
+	@mkdir -p build
 	$(foreach cc,gcc clang,$(foreach lua,$(KINDS),$(call warn,$(cc),$(lua))))
 	clang-tidy --quiet src/*.c -- -std=c99 -isystem $(call headers,luajit)
 
