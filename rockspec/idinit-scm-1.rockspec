@@ -35,6 +35,7 @@ build = {
     ["idinit.settings"] = "lua/idinit/settings.lua",
     ["idinit.spy"] = "lua/idinit/spy.lua",
     ["idinit.text"] = "lua/idinit/text.lua",
+    ["idinit.types"] = "lua/idinit/types.lua",
     ["idinit.core"] = {
       sources = {
         "src/core.c",

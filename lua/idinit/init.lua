@@ -11,7 +11,10 @@ core.methods.spy = require "idinit.spy"
 local unpack = table.unpack or unpack -- luacheck: ignore
 
 ---@class idinit
----@overload fun(...): idinit.Tensor
+---@field _VERSION string
+---@overload fun(n1: integer, ...: integer|idinit.Keywords): idinit.Tensor
+---@overload fun(all?: idinit.Keywords): idinit.Tensor|idinit.Partial
+---@overload fun(rng: any, ...: any): idinit.Tensor|idinit.Partial
 local idinit = { _VERSION = "idinit 0.1.0" }
 
 --- The core blames the third function up the stack, and so does this: the
@@ -37,8 +40,10 @@ local identity_init, call = core.front(build)
 --- more is (k1, ..., km, nin, nout) with `gain` at the middle of the kernel for
 --- every (i, i). Raises an error for what is no size or keyword; without a size
 --- returns a function that waits for one.
----@param ... any `[rng,] n1, ..., nk [, keywords]`, or one table of both
----@return idinit.Tensor | idinit.Partial
+---
+--- Called as `identity_init([rng,] n1, ..., nk [, keywords])`, or with one
+--- table of sizes and keywords.
+---@type fun(...: any): idinit.Tensor
 idinit.identity_init = identity_init
 
 --- The tensor of a number or of nested tables of one shape.
@@ -81,7 +86,7 @@ end
 --- default for the sizes; or, under LuaJIT, a `float *`, `float[n]` or
 --- `float[?]` of at least as many elements, with sizes given.
 ---@param dst idinit.Tensor|ffi.cdata*
----@param ... any `[n1, ..., nk] [, keywords]`, or one table of both
+---@param ... integer|idinit.Keywords sizes and keywords, or one table of both
 ---@return idinit.Tensor|ffi.cdata* dst
 function idinit.into(dst, ...)
   return (write(dst, ...))
@@ -96,7 +101,7 @@ end
 --- Iterates over the non-zeros of an identity without making it:
 --- `for value, i1, ..., ik in idinit.taps(3, 3, {gain = 2})`. With a window the
 --- indices are those in the window. Each tap comes once, in no promised order.
----@param ... any `n1, ..., nk [, keywords]`, or one table of both
+---@param ... integer|idinit.Keywords sizes and keywords, or one table of both
 ---@return fun(): number?, ...
 function idinit.taps(...)
   return (iterate(...))

@@ -1,0 +1,144 @@
+---@meta idinit.types
+
+-- What an editor shows of the parts that are written in C. No program needs
+-- this file.
+
+--- Keywords of an identity. One that does not exist is an error that suggests
+--- the nearest.
+---@class idinit.Keywords
+--- The value of the taps, rounded to float32. Default 1.
+---@field gain? number
+--- Moves the result and wraps it around: by an integer along dimension 1, or by
+--- a table along the first dimensions. Default 0.
+---@field shift? integer|integer[]
+--- Which axis is which, one letter each: one "o", one "i", all others are
+--- kernel axes. Default "oi", "wio", "whio", ...: kernel axes, inputs, outputs.
+---@field layout? string
+--- Splits axis "o", whose extent it must divide. Default 1.
+---@field groups? integer
+--- The tap of an even kernel: of two in the middle the lower, Flux's, or the
+--- higher, PyTorch's; or its position on each kernel axis. Default "lo".
+---@field center? "lo"|"hi"|integer[]
+--- What is done where outputs and inputs differ in number. Default "pad":
+--- zeros.
+---@field fit? "pad"|"tile"|"mean"|"hadamard"
+--- Memory order; the indices mean the same in both. Default "row": the last
+--- index runs fastest.
+---@field order? "row"|"col"
+--- `{first, last}` or `{}` for each dimension: only that part is made, and paid
+--- for. Default all.
+---@field window? integer[][]
+--- The size, where one table holds size and keywords.
+---@field [integer] integer
+
+--- An identity that waits for a size: `f([rng,] n1, ..., nk [, keywords])`. Its
+--- keywords are replaced by those of the call. Called without a size it returns
+--- another of its kind.
+---@alias idinit.Partial fun(...: any): idinit.Tensor
+
+--- A tensor of float32, in memory of its own or its parent's. Indices,
+--- dimensions and positions count from 1; what is out of range, fractional or
+--- no number is an error that names the dimension and its extent.
+---
+--- `t[i]` is the number at rank 1, else a view of one rank less that shares the
+--- memory and keeps it alive. `t[i] = v` writes the number at rank 1; else a
+--- number fills the view, and a tensor or nested tables of the view's size are
+--- copied in. `t(i1, ..., ik)` and `t[{i1, ..., ik}]` are elements; there are
+--- as many indices as the rank.
+---
+--- `t == u` compares sizes and elements, in whatever memory order; `#t` is the
+--- extent of dimension 1, an error at rank 0. `tostring(t)` shows what Julia
+--- shows, in 24 lines of 80 columns at most.
+---@class idinit.Tensor: userdata
+---@field [integer] any
+---@field [integer[]] number
+---@operator len: integer
+---@overload fun(...: integer): number
+local Tensor = {}
+
+--- The element at exactly as many indices as the rank; so does `t(...)`.
+---@param ... integer
+---@return number
+function Tensor:get(...) end
+
+--- Writes the element at exactly as many indices as the rank; the value, which
+--- is rounded to float32, comes last.
+---@param ... number `i1, ..., ik, value`
+function Tensor:set(...) end
+
+--- The extents as that many results, or that of one dimension.
+---@param d? integer from 1 to the rank
+---@return integer ...
+function Tensor:size(d) end
+
+--- How many elements of memory lie between neighbours: one result for each
+--- dimension, or that of one. All are 0 in a tensor without elements.
+---@param d? integer from 1 to the rank
+---@return integer ...
+function Tensor:stride(d) end
+
+--- The rank: the number of dimensions.
+---@return integer
+function Tensor:dim() end
+
+--- The number of elements.
+---@return integer
+function Tensor:numel() end
+
+--- Sets every element, in place.
+---@param value number rounded to float32
+---@return idinit.Tensor self
+function Tensor:fill(value) end
+
+--- Copies a tensor or nested tables of the same size over this one, in place.
+--- The two may share memory. Raises an error before the first write.
+---@param src idinit.Tensor|table
+---@return idinit.Tensor self
+function Tensor:copy(src) end
+
+--- A copy with memory of its own, in the same order.
+---@return idinit.Tensor
+function Tensor:clone() end
+
+--- The tensor itself if its elements lie without gaps in its order, else a
+--- copy.
+---@return idinit.Tensor
+function Tensor:contiguous() end
+
+--- The same elements, taken with the last index fastest, in another size of as
+--- many elements. A view where the memory allows it, else a copy.
+---@param ... integer n1, ..., nk
+---@return idinit.Tensor
+function Tensor:reshape(...) end
+
+--- A copy whose elements have moved by `shift` and wrapped around: Julia's
+--- `circshift`. An integer moves along dimension 1; a table may be shorter than
+--- the rank.
+---@param shift integer|integer[]
+---@return idinit.Tensor
+function Tensor:circshift(shift) end
+
+--- Nested tables of the elements; a number at rank 0.
+---@return table|number
+function Tensor:totable() end
+
+--- Writes a `.npy` file that NumPy reads: version 1.0, float32, in the tensor's
+--- order. The file is replaced as a whole, once the new one is safe. Raises an
+--- error that names the file, and leaves the old one, if that fails.
+---@param path string
+---@return idinit.Tensor self
+function Tensor:save(path) end
+
+--- Where the non-zeros are: a picture in Braille, framed, with size and number
+--- of non-zeros below it. Where the tensor is larger than the picture, a dot is
+--- a cell that holds a non-zero.
+---@param width? integer columns, 10 or more; default $COLUMNS or 80
+---@param height? integer lines, 5 or more; default $LINES or 24
+---@return string
+function Tensor:spy(width, height) end
+
+--- A pointer to the first element, valid while the tensor is alive: keep the
+--- tensor in a variable as long as C uses it. `stride` tells where the other
+--- elements are. Needs LuaJIT's FFI; elsewhere an error that says so.
+---@return ffi.cdata* data `float *`
+function Tensor:data() end
