@@ -287,8 +287,8 @@ static const struct {
 #define NKEYS (sizeof keys / sizeof *keys)
 
 static int entry(scanner *s, int seen[NKEYS]) {
-  const char *text;
-  int n;
+  const char *text = "";
+  int n = 0;
   if (!string(s, &text, &n)) return 0;
   for (size_t k = 0; k < NKEYS; k++)
     if (strlen(keys[k].name) == (size_t)n &&
