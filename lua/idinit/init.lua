@@ -13,8 +13,9 @@ local unpack = table.unpack or unpack -- luacheck: ignore
 ---@class idinit
 ---@field _VERSION string
 ---@overload fun(n1: integer, ...: integer|idinit.Keywords): idinit.Tensor
----@overload fun(all?: idinit.Keywords): idinit.Tensor|idinit.Partial
----@overload fun(rng: any, ...: any): idinit.Tensor|idinit.Partial
+---@overload fun(all?: idinit.Keywords): any  a partial if no size is in it
+---@overload fun(rng: any, n1: integer, ...: any): idinit.Tensor
+---@overload fun(rng: any, keywords?: idinit.Keywords): idinit.Partial
 local idinit = { _VERSION = "idinit 0.1.0" }
 
 --- The core blames the third function up the stack, and so does this: the

@@ -128,4 +128,4 @@ local function parse(defaults, ...)
   return spec, size
 end
 
-return { parse = parse, unknown = unknown }
+return { names = known, parse = parse, unknown = unknown }
