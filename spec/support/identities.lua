@@ -1,0 +1,108 @@
+-- Random identities: sizes with keywords that go together in every way.
+
+local model = require "spec.support.model"
+
+local identities = {}
+
+local GAINS = { 1, 2, -1, 0.1, -1 / 3, 100, 2 ^ 24 + 1, 1e-45, -1e-60, 1e300, 0,
+  1 / 0, -1 / 0, 0 / 0 }
+local FITS = { "pad", "tile", "mean", "hadamard" }
+local LETTERS = { "w", "h", "D", "k", "Z" }
+local MOST = 600 -- elements
+
+local function drawsize(draw)
+  local rank = draw(8) == 1 and draw(32) or draw(6)
+  local size, count = {}, 1
+  for d = 1, rank do
+    local n = draw(40) == 1 and 0 or draw(draw(4) == 1 and 17 or 6)
+    if rank > 6 and draw(4) > 1 then n = 1 end
+    if count * n > MOST then n = 1 end
+    size[d], count = n, count * math.max(n, 1)
+  end
+  return size
+end
+
+-- The axes at random places, of random letters and cases.
+local function drawlayout(draw, rank)
+  local axes = { "o", "i" }
+  for d = 3, rank do axes[d] = LETTERS[draw(#LETTERS)] end
+  for d = rank, 2, -1 do
+    local k = draw(d)
+    axes[d], axes[k] = axes[k], axes[d]
+  end
+  for d = 1, rank do
+    if draw(2) == 1 then axes[d] = axes[d]:upper() end
+  end
+  return table.concat(axes)
+end
+
+local function drawgroups(draw, outs)
+  local divisors = {}
+  for g = 1, math.max(outs, 3) do
+    if outs % g == 0 then divisors[#divisors + 1] = g end
+  end
+  return divisors[draw(#divisors)]
+end
+
+local function drawcenter(draw, size, kernel)
+  local center = {}
+  for n, d in ipairs(kernel) do center[n] = draw(math.max(size[d], 1)) end
+  return center
+end
+
+local function drawshift(draw, rank)
+  if draw(3) == 1 then return draw(41) - 21 end
+  local shift = {}
+  for d = 1, draw(rank + 1) - 1 do shift[d] = draw(2) == 1 and 0 or draw(41) - 21 end
+  return shift
+end
+
+local function drawwindow(draw, size)
+  local window = {}
+  for d, n in ipairs(size) do
+    window[d] = {}
+    if n > 0 and draw(3) > 1 then
+      local a, b = draw(n), draw(n)
+      window[d] = { math.min(a, b), math.max(a, b) }
+    end
+  end
+  return window
+end
+
+-- A size, and keywords for it.
+function identities.draw(draw)
+  local size, kw = drawsize(draw), {}
+  local function sometimes() return draw(2) == 1 end
+  if sometimes() then kw.gain = GAINS[draw(#GAINS)] end
+  if sometimes() then kw.fit = FITS[draw(#FITS)] end
+  if sometimes() then kw.order = sometimes() and "row" or "col" end
+  if sometimes() then kw.shift = drawshift(draw, #size) end
+  if sometimes() then kw.window = drawwindow(draw, size) end
+  if #size == 1 then return size, kw end
+  if sometimes() then kw.layout = drawlayout(draw, #size) end
+  local o, _, kernel = model.axes(#size, kw.layout)
+  if sometimes() then kw.groups = drawgroups(draw, size[o]) end
+  if sometimes() then
+    local names = { "lo", "hi", drawcenter(draw, size, kernel) }
+    kw.center = names[draw(#names)]
+  end
+  return size, kw
+end
+
+local function text(value)
+  if type(value) ~= "table" then
+    return type(value) == "string" and ("%q"):format(value) or tostring(value)
+  end
+  local parts = {}
+  for k, v in pairs(value) do
+    parts[#parts + 1] = (type(k) == "string" and k .. " = " or "") .. text(v)
+  end
+  return "{" .. table.concat(parts, ", ") .. "}"
+end
+
+-- "idinit(2, 3, {gain = 2})", for messages.
+function identities.text(size, kw)
+  return ("idinit(%s, %s)"):format(table.concat(size, ", "), text(kw))
+end
+
+return identities
