@@ -118,7 +118,7 @@ asan:
 	@spec/tools/need gcc cc $(KINDS) $(KINDS:%=%-dev) busted
 	@$(MAKE) --no-print-directory CC=gcc CFLAGS='$(SANITIZE)' \
 	  $(KINDS:%=build/asan/%/idinit/core.so)
-	@IDINIT_BUILD=build/asan $(UNDER)=spec/tools/asan \
+	@IDINIT_BUILD=build/asan $(UNDER)='$(CURDIR)/spec/tools/asan' \
 	  spec/tools/test '$(SPEC)' $(LUAS)
 
 VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full \
