@@ -243,7 +243,7 @@ describe("a saved file", function()
     if child.must "id -u" == "0\n" then
       before = "setpriv --reuid=65534 --clear-groups"
       local _, status = run(before, "")
-      if status ~= 0 then pending "root may write everything, and nobody else can run this" return end
+      if status ~= 0 then pending "root may write everything, and no other can run this" return end
     end
     child.must(("chmod 777 %s && chmod 444 %s/t.npy"):format(folder, folder))
     local output = run(before, [[
