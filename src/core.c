@@ -9,6 +9,7 @@ static int open(lua_State *L) {
   idn_open_identity(L);
   idn_open_text(L);
   idn_open_file(L);
+  idn_open_forward(L);
   return 1;
 }
 

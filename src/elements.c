@@ -456,7 +456,7 @@ static void rotate(idn_tensor *dst, const idn_tensor *src, const int64_t *shift,
 
 static int circshift(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  int64_t shift[IDN_MAXRANK], part[IDN_MAXRANK];
+  int64_t shift[IDN_MAXRANK] = {0}, part[IDN_MAXRANK];
   lua_settop(L, 2);
   idn_checkshift(L, 2, t->rank, t->dim, shift, 1);
   idn_tensor *shifted = idn_newtensor(L, t->rank, t->dim, t->order, 1);
@@ -521,6 +521,9 @@ static int cat(lua_State *L) {
   for (int k = 1; k <= count; k++) {
     lua_rawgeti(L, 1, k);
     size[dim] += checkpart(L, k, rank, size, dim);
+    if (size[dim] > IDN_MAXEXTENT)
+      idn_fail(L, 1, "size %d: integer in range [0, 2^53] expected, got %s",
+               dim + 1, idn_pushnumber(L, (double)size[dim]));
     lua_pop(L, 1);
   }
   idn_tensor *joined = idn_newtensor(L, rank, size, IDN_ROW, 1);

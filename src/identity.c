@@ -244,8 +244,12 @@ static void readall(reader *r, lua_State *L, int keys) {
 
 static void pushidentity(lua_State *L, const idn_identity *id, int order,
                          int level) {
+  idn_stripe stripes[IDN_MAXSTRIPES];
   idn_tensor *t = idn_newtensor(L, id->rank, id->length, order, level);
   idn_writetaps(id, idn_stride(t), t->data);
+  if (!t->block) return;
+  int count = idn_stripes(id, idn_stride(t), stripes, IDN_MAXSTRIPES);
+  if (count <= IDN_MAXSTRIPES) idn_setpristine(t->block, stripes, count);
 }
 
 /* create(keywords, n1, ..., nk) */
@@ -289,7 +293,7 @@ static int into(lua_State *L) {
 
 /* An identity kept in a userdata, with a cursor over its taps. */
 typedef struct plan {
-  uintptr_t tag;
+  uintptr_t tag; /* ~idn_tag(this), which is no tensor's */
   int64_t numel; /* of the window */
   int order;
   idn_identity id;
@@ -303,7 +307,7 @@ static plan *newplan(lua_State *L, int keys) {
   readall(&r, L, keys);
   plan *p = lua_newuserdata(L, sizeof *p);
   memset(p, 0, sizeof *p);
-  p->tag = idn_tag(p);
+  p->tag = ~idn_tag(p);
   p->order = r.order;
   p->id = r.id;
   idn_taps_start(&p->taps, &p->id);
@@ -332,7 +336,8 @@ static void write(const plan *p, float *data) {
 
 static int nexttap(lua_State *L) {
   plan *p = lua_touserdata(L, lua_upvalueindex(1));
-  if (lua_rawlen(L, lua_upvalueindex(1)) != sizeof *p || p->tag != idn_tag(p))
+  if (lua_type(L, lua_upvalueindex(1)) != LUA_TUSERDATA ||
+      lua_rawlen(L, lua_upvalueindex(1)) != sizeof *p || p->tag != ~idn_tag(p))
     idn_fail(L, 1, "the iterator's own values have been replaced");
   while (p->step == p->run.length || p->run.value == 0) {
     if (!idn_taps_next(&p->taps, &p->run)) return 0;
@@ -361,34 +366,38 @@ static int taps(lua_State *L) {
 
 /* -- The front door ------------------------------------------------------ */
 
-/* Sizes alone are by far the commonest call, and need no table. */
-static int fromsizes(lua_State *L) {
+/* Makes the identity if the arguments from `first` on are nothing but sizes,
+   with no keyword to read. */
+static int fromsizes(lua_State *L, int first) {
   int64_t size[IDN_MAXRANK];
-  idn_identity id;
-  int rank = lua_gettop(L);
-  if (rank == 0 || rank > IDN_MAXRANK) return 0;
+  int rank = lua_gettop(L) - first + 1;
+  if (rank < 1 || rank > IDN_MAXRANK) return 0;
   for (int d = 0; d < rank; d++)
-    if (!idn_tointeger(L, d + 1, &size[d]) || size[d] < 0) return 0;
-  idn_identity_init(&id, rank, size);
-  pushidentity(L, &id, IDN_ROW, 1);
+    if (!idn_tointeger(L, first + d, &size[d]) || size[d] < 0) return 0;
+  idn_tensor *t = idn_newtensor(L, rank, size, IDN_ROW, 1);
+  idn_stripe s = idn_diagonal(rank, size, idn_stride(t));
+  for (int64_t k = 0; k < s.count; k++) t->data[s.first + k * s.step] = 1;
+  if (t->block) idn_setpristine(t->block, &s, 1);
   return 1;
 }
 
-/* identity_init(...): all that is not just sizes is build's, at upvalue 3. */
-static int front(lua_State *L) {
-  if (fromsizes(L)) return 1;
+/* All that is not just sizes is build's, at upvalue 3. */
+static int callbuild(lua_State *L, int first) {
+  int count = lua_gettop(L) - first + 1;
   lua_pushvalue(L, lua_upvalueindex(3));
-  lua_insert(L, 1);
+  lua_insert(L, first);
   lua_pushnil(L); /* no partial's keywords */
-  lua_insert(L, 2);
-  lua_call(L, lua_gettop(L) - 1, 1);
+  lua_insert(L, first + 1);
+  lua_call(L, count + 1, 1);
   return 1;
 }
+
+/* identity_init(...) */
+static int front(lua_State *L) { return fromsizes(L, 1) ? 1 : callbuild(L, 1); }
 
 /* The same as __call of the module's table. */
 static int frontcall(lua_State *L) {
-  lua_remove(L, 1);
-  return front(L);
+  return fromsizes(L, 2) ? 1 : callbuild(L, 2);
 }
 
 static void pushfront(lua_State *L, lua_CFunction f) {

@@ -7,9 +7,13 @@
 
 #if defined(__GNUC__)
 typedef float lanes __attribute__((vector_size(16)));
+typedef int32_t masks __attribute__((vector_size(16)));
 static inline lanes spread(float s) { return (lanes){s, s, s, s}; }
 static inline lanes times(lanes a, lanes b) { return a * b; }
 static inline lanes plus(lanes a, lanes b) { return a + b; }
+static inline lanes floored(lanes a) {
+  return (lanes)((masks)a & ~(a < spread(0)));
+}
 #else
 typedef struct lanes {
   float at[4];
@@ -21,6 +25,10 @@ static inline lanes times(lanes a, lanes b) {
 }
 static inline lanes plus(lanes a, lanes b) {
   for (int k = 0; k < 4; k++) a.at[k] += b.at[k];
+  return a;
+}
+static inline lanes floored(lanes a) {
+  for (int k = 0; k < 4; k++) a.at[k] = a.at[k] < 0 ? 0 : a.at[k];
   return a;
 }
 #endif
@@ -102,8 +110,8 @@ static void reach(const idn_axis *a, int64_t t, int64_t coarse, int64_t fine,
 /* Returns 0 if the tap at the kernel positions `at` meets padding only. */
 static int join(const idn_layer *l, const int64_t *at, box *b) {
   int64_t ystride = l->nout * l->batch, xstride = l->nin * l->batch;
+  memset(b, 0, sizeof *b);
   b->axes = l->axes;
-  b->y = b->x = 0;
   for (int d = l->axes - 1; d >= 0; d--) {
     const idn_axis *a = &l->axis[d];
     int64_t t = l->flipped ? a->kernel - 1 - at[d] : at[d], first, last;
@@ -136,7 +144,9 @@ static void eachrow(const box *b, float *y, const float *x, rowfunction *f,
                     const void *state) {
   int64_t at[IDN_MAXAXES] = {0};
   int last = b->axes - 1, d;
-  row r = {.y = y + b->y, .x = x + b->x, .count = 1};
+  row r = {.count = 1};
+  r.y = y + b->y;
+  r.x = x + b->x;
   if (last >= 0) {
     r.count = b->size[last];
     r.ystep = b->ystep[last];
@@ -290,16 +300,22 @@ static float weightat(const task *t, const float *w, int64_t in, int64_t out) {
   return w[in * l->istride + out * l->ostride];
 }
 
+/* Whether a weight is the next of a run. */
+static int continues(const run *r, int64_t in, int64_t out, int single) {
+  return in == r->in + r->length && out == r->out + r->length &&
+         single == r->single;
+}
+
 /* Takes up a weight whose value has been put at `w`. */
 static void addtorun(sparse *s, int64_t in, int64_t out, const float *w) {
   int single = s->task->census.outs[out] == 1;
-  run *r = s->count > 0 ? &s->runs[s->count - 1] : NULL;
-  if (r && in == r->in + r->length && out == r->out + r->length &&
-      single == r->single) {
-    r->length++;
-    r->same = r->same && *w == *r->w;
+  run *r = s->runs + s->count;
+  if (s->count > 0 && continues(r - 1, in, out, single)) {
+    r[-1].length++;
+    r[-1].same = r[-1].same && *w == *r[-1].w;
   } else {
-    s->runs[s->count++] = (run){in, out, 1, w, 1, single};
+    *r = (run){in, out, 1, w, 1, single};
+    s->count++;
   }
 }
 
@@ -524,17 +540,31 @@ int idn_forward(const idn_layer *layer, const float *weight, const float *x,
   return ok;
 }
 
+/* y[k][b] += bias[k * stride] for `count` outputs of a position. */
+static void addrow(float *y, const float *bias, int64_t stride, int64_t count,
+                   int64_t batch) {
+  int64_t k = 0;
+  if (batch == 1 && stride == 1)
+    for (; k + 4 <= count; k += 4)
+      write4(y + k, plus(read4(y + k), read4(bias + k)));
+  for (y += k * batch; k < count; k++, y += batch)
+    for (int64_t b = 0; b < batch; b++) y[b] += bias[k * stride];
+}
+
 void idn_addbias(float *y, const float *bias, int64_t stride, int64_t positions,
                  int64_t channels, int64_t batch) {
-  for (int64_t p = 0; p < positions; p++)
-    for (int64_t o = 0; o < channels; o++, y += batch) {
-      float b = bias[o * stride];
-      if (b == 0) continue;
-      for (int64_t n = 0; n < batch; n++) y[n] += b;
-    }
+  for (int64_t o = 0, end; o < channels; o = end) {
+    int is_zero = bias[o * stride] == 0;
+    for (end = o + 1; end < channels; end++)
+      if ((bias[end * stride] == 0) != is_zero) break;
+    for (int64_t p = is_zero ? positions : 0; p < positions; p++)
+      addrow(y + (p * channels + o) * batch, bias + o * stride, stride, end - o,
+             batch);
+  }
 }
 
 void idn_relu(float *y, int64_t count) {
-  for (int64_t k = 0; k < count; k++)
-    if (y[k] < 0) y[k] = 0;
+  int64_t k = 0;
+  for (; k + 4 <= count; k += 4) write4(y + k, floored(read4(y + k)));
+  for (; k < count; k++) y[k] = y[k] < 0 ? 0 : y[k];
 }

@@ -1,31 +1,95 @@
 #include "storage.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* A collection costs what the live Lua heap costs to mark, so the garbage that
    may pile up before it is a multiple of that heap; below it stands a floor,
-   so that a small heap is not collected for every few tensors. Measured by
-   spec/bench: a lower floor keeps buffers in the cache, a higher one calls the
-   collector less often. */
-#define FLOOR ((size_t)8 << 20)
-#define HEAPS 3
+   so that a small heap is not collected for every few tensors. A lower floor
+   would keep the buffers in the cache, a higher one collect less often: 4 MiB
+   is the best of both where a buffer is 256 KiB. */
+#define FLOOR ((size_t)4 << 20)
+#define HEAPS 4
+
+/* A block that holds more than its taps is cleared whole for its next use, up
+   to this size; above, fresh pages are cheaper, and come when they are used. */
+#define CLEARABLE ((size_t)1 << 20)
 
 /* The elements start on a cache line of their own. */
-#define HEADER 64
+#define HEADER ((sizeof(idn_block) + 63) / 64 * 64)
+
+struct idn_heap {
+  uintptr_t tag;    /* ~idn_tag(this), which is no tensor's */
+  size_t held;      /* bytes in blocks that tensors own */
+  size_t live;      /* what was held after the last collection */
+  size_t trigger;   /* `held` that starts the next one */
+  size_t wanted;    /* during a collection, the size that it is run for */
+  idn_block *spare; /* blocks that it freed, all of that size */
+  const void *metatable, *owners; /* see idn_owntables */
+};
+
+struct idn_block {
+  idn_heap *heap;
+  size_t bytes;
+  size_t owners; /* tensors that share it */
+  idn_block *next;
+  int count; /* all elements but those of so many stripes are zero; */
+  idn_stripe stripes[IDN_MAXSTRIPES]; /* or TOUCHED */
+};
+
+#define TOUCHED (-1)
 
 uintptr_t idn_tag(const void *p) {
   static const char mark = 'i'; /* only its address counts */
   return (uintptr_t)&mark ^ (uintptr_t)p;
 }
 
-void idn_pushheap(lua_State *L) {
-  idn_heap *heap = lua_newuserdata(L, sizeof *heap);
-  heap->tag = idn_tag(heap);
-  heap->held = heap->live = heap->trigger = 0;
-}
-
 float *idn_blockdata(idn_block *block) {
   return (float *)(void *)((char *)block + HEADER);
+}
+
+static void freespares(idn_heap *heap) {
+  while (heap->spare) {
+    idn_block *block = heap->spare;
+    heap->spare = block->next;
+    free(block);
+  }
+}
+
+/* Tensors may outlive this when a state is closed, and then free their blocks
+   themselves. */
+static int closeheap(lua_State *L) {
+  idn_heap *heap = idn_toheap(L, 1);
+  if (heap) freespares(heap);
+  return 0;
+}
+
+void idn_pushheap(lua_State *L) {
+  idn_heap *heap = lua_newuserdata(L, sizeof *heap);
+  memset(heap, 0, sizeof *heap);
+  heap->tag = ~idn_tag(heap);
+  lua_newtable(L);
+  lua_pushcfunction(L, closeheap);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1); /* blocks point to it, so it lives as long as L */
+  luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+idn_heap *idn_toheap(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TUSERDATA) return NULL;
+  idn_heap *heap = lua_touserdata(L, arg);
+  if (lua_rawlen(L, arg) != sizeof *heap) return NULL;
+  return heap->tag == ~idn_tag(heap) ? heap : NULL;
+}
+
+void idn_owntables(idn_heap *heap, const void *metatable, const void *owners) {
+  heap->metatable = metatable;
+  heap->owners = owners;
+}
+
+int idn_isown(const idn_heap *heap, const void *metatable) {
+  return metatable == heap->metatable || metatable == heap->owners;
 }
 
 /* Garbage that may pile up beside `live` bytes. */
@@ -36,21 +100,43 @@ static size_t allowance(lua_State *L, size_t live) {
   return live > least ? live : least;
 }
 
-/* The Lua heap may have grown since the trigger was set: a full collection is
-   run only if the bytes still exceed what such a heap allows. */
-static void collect(lua_State *L, idn_heap *heap) {
+/* Collects if the bytes held exceed what the Lua heap, as it is now, allows.
+   Blocks of the size that is wanted are kept for it: giving pages back only to
+   fault them in again is what would cost most. */
+static void collect(lua_State *L, idn_heap *heap, size_t bytes) {
   heap->trigger = heap->live + allowance(L, heap->live);
   if (heap->held < heap->trigger) return;
-  if (idn_gcrunning(L)) lua_gc(L, LUA_GCCOLLECT, 0);
+  freespares(heap);
+  if (idn_gcrunning(L)) {
+    heap->wanted = bytes;
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    heap->wanted = 0;
+  }
   heap->live = heap->held;
   heap->trigger = heap->live + allowance(L, heap->live);
 }
 
+/* A spare block of that size, all zeros again, or NULL. */
+static idn_block *takespare(idn_heap *heap, size_t bytes) {
+  idn_block *block = heap->spare;
+  if (!block || block->bytes != bytes) return NULL;
+  heap->spare = block->next;
+  float *data = idn_blockdata(block);
+  if (block->count == TOUCHED) memset(data, 0, bytes);
+  for (int n = 0; n < block->count; n++) {
+    const idn_stripe *s = &block->stripes[n];
+    for (int64_t k = 0; k < s->count; k++) data[s->first + k * s->step] = 0;
+  }
+  return block;
+}
+
 idn_block *idn_newblock(lua_State *L, idn_heap *heap, size_t bytes) {
   if (bytes > SIZE_MAX - HEADER) return NULL;
-  if (heap->held >= heap->trigger) collect(L, heap);
-  idn_block *block = calloc(1, HEADER + bytes);
-  if (!block && heap->held > 0) {
+  if (heap->held >= heap->trigger) collect(L, heap, bytes);
+  idn_block *block = takespare(heap, bytes);
+  if (!block) block = calloc(1, HEADER + bytes);
+  if (!block && (heap->held > 0 || heap->spare)) {
+    freespares(heap);
     lua_gc(L, LUA_GCCOLLECT, 0);
     block = calloc(1, HEADER + bytes);
   }
@@ -58,12 +144,30 @@ idn_block *idn_newblock(lua_State *L, idn_heap *heap, size_t bytes) {
   block->heap = heap;
   block->bytes = bytes;
   block->owners = 1;
+  block->count = TOUCHED;
   heap->held += bytes;
   return block;
 }
 
+void idn_shareblock(idn_block *block) { block->owners++; }
+
 void idn_dropblock(idn_block *block) {
+  idn_heap *heap = block->heap;
   if (--block->owners > 0) return;
-  block->heap->held -= block->bytes;
-  free(block);
+  heap->held -= block->bytes;
+  if (block->bytes == heap->wanted &&
+      (block->count != TOUCHED || block->bytes <= CLEARABLE)) {
+    block->next = heap->spare;
+    heap->spare = block;
+  } else {
+    free(block);
+    if (heap->wanted == 0) freespares(heap); /* Lua collects by itself */
+  }
 }
+
+void idn_setpristine(idn_block *block, const idn_stripe *stripes, int count) {
+  block->count = count;
+  memcpy(block->stripes, stripes, (size_t)count * sizeof *stripes);
+}
+
+void idn_touchblock(idn_block *block) { block->count = TOUCHED; }

@@ -7,21 +7,12 @@
 #include <stdint.h>
 
 #include "compat.h"
+#include "taps.h"
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
-typedef struct idn_heap {
-  uintptr_t tag;  /* idn_tag(this) */
-  size_t held;    /* bytes in blocks that have not been freed */
-  size_t live;    /* what was held after the last collection */
-  size_t trigger; /* `held` that starts the next one */
-} idn_heap;
-
-typedef struct idn_block {
-  idn_heap *heap;
-  size_t bytes;
-  size_t owners; /* tensors that share it */
-} idn_block;
+typedef struct idn_heap idn_heap;
+typedef struct idn_block idn_block;
 
 /* Marks the payload at `p` as made by this module: no script can write it, and
    no other module has reason to. */
@@ -30,14 +21,29 @@ uintptr_t idn_tag(const void *p);
 /* Pushes the heap of a Lua state. [-0, +1] */
 void idn_pushheap(lua_State *L);
 
+/* The heap at `arg`, or NULL. */
+idn_heap *idn_toheap(lua_State *L, int arg);
+
+/* The addresses of the state's two metatables, to be known again. */
+void idn_owntables(idn_heap *heap, const void *metatable, const void *owners);
+int idn_isown(const idn_heap *heap, const void *metatable);
+
 /* A block of `bytes` zeros with one owner, or NULL if there is no memory.
    May collect garbage, so it may raise: hold nothing across it. */
 idn_block *idn_newblock(lua_State *L, idn_heap *heap, size_t bytes);
 
 float *idn_blockdata(idn_block *block);
 
-/* One owner less; frees the block with the last. */
+/* One owner more or less; the last one frees the block. */
+void idn_shareblock(idn_block *block);
 void idn_dropblock(idn_block *block);
+
+/* Says that but for the elements of these stripes all of the block is zero:
+   then it can be cleared for its next use without a pass over it. Who may write
+   to the block from then on touches it first. */
+enum { IDN_MAXSTRIPES = 4 };
+void idn_setpristine(idn_block *block, const idn_stripe *stripes, int count);
+void idn_touchblock(idn_block *block);
 
 #pragma GCC visibility pop
 

@@ -81,26 +81,27 @@ static void groupouts(idn_taps *t, int64_t *from, int64_t *to) {
   *to = min64(outs(t)->to - base, t->block);
 }
 
-/* The first and last segment of the current group: a segment is one repeat of
-   the diagonal, or one row of a dense block. */
-static void segments(idn_taps *t, int64_t *first, int64_t *last) {
-  int64_t from, to, period = isdense(t) ? 1 : t->diagonal;
-  if (repeatsdown(t)) groupouts(t, &from, &to);
-  else from = ins(t)->from, to = ins(t)->to;
-  int repeats = isdense(t) || t->id->fit == IDN_TILE || t->id->fit == IDN_MEAN;
-  *first = repeats ? from / period : 0;
-  *last = repeats ? (to - 1) / period : 0;
-}
+/* a / b, which mostly is 0, and a division slow. */
+static int64_t quotient(int64_t a, int64_t b) { return a < b ? 0 : a / b; }
 
+/* The segments of the current group: one is a repeat of the diagonal, or a row
+   of a dense block. */
 static void startgroup(idn_taps *t) {
-  int64_t last;
-  segments(t, &t->segment, &last);
+  int64_t from, to, period = isdense(t) ? 1 : t->diagonal;
+  int repeats = isdense(t) || t->id->fit == IDN_TILE || t->id->fit == IDN_MEAN;
+  if (repeatsdown(t))
+    groupouts(t, &from, &to);
+  else
+    from = ins(t)->from, to = ins(t)->to;
+  t->segment = repeats ? quotient(from, period) : 0;
+  t->lastsegment = repeats ? quotient(to - 1, period) : 0;
   t->done = 0;
 }
 
 static void startpiece(idn_taps *t) {
   if (t->piece == t->outs * t->ins) return;
-  t->group = outs(t)->from / t->block;
+  t->group = quotient(outs(t)->from, t->block);
+  t->lastgroup = quotient(outs(t)->to - 1, t->block);
   startgroup(t);
 }
 
@@ -109,7 +110,7 @@ void idn_taps_start(idn_taps *t, const idn_identity *id) {
   t->outs = t->ins = t->piece = 0;
   if (!hastaps(id)) return;
   int64_t inputs = id->size[id->i];
-  t->block = id->size[id->o] / id->groups;
+  t->block = id->groups == 1 ? id->size[id->o] : id->size[id->o] / id->groups;
   t->diagonal = min64(t->block, inputs);
   int padded = id->fit == IDN_PAD || (id->fit == IDN_HADAMARD && !isdense(t));
   t->outs = cutaxis(id, id->o, id->size[id->o], t->o);
@@ -118,12 +119,10 @@ void idn_taps_start(idn_taps *t, const idn_identity *id) {
 }
 
 static void nextsegment(idn_taps *t) {
-  int64_t first, last;
-  segments(t, &first, &last);
   t->done = 0;
-  if (t->segment < last) {
+  if (t->segment < t->lastsegment) {
     t->segment++;
-  } else if (t->group < (outs(t)->to - 1) / t->block) {
+  } else if (t->group < t->lastgroup) {
     t->group++;
     startgroup(t);
   } else {
@@ -187,26 +186,50 @@ int idn_taps_next(idn_taps *t, idn_run *run) {
   return 0;
 }
 
-static void writerun(const idn_run *run, float *p, int64_t so, int64_t si) {
-  if (run->is_row) {
-    for (int64_t k = 0; k < run->length; k++) {
-      int negative = idn_negative(run->row, run->col + k);
-      p[k * si] = negative ? 0 - run->value : run->value;
-    }
-  } else {
-    for (int64_t k = 0; k < run->length; k++) p[k * (so + si)] = run->value;
+static idn_stripe stripe(const idn_identity *id, const idn_run *run,
+                         const int64_t *stride) {
+  int64_t so = stride[id->o], si = stride[id->i];
+  idn_stripe s = {run->o * so + run->i * si, run->is_row ? si : so + si,
+                  run->length};
+  for (int d = 0; d < id->rank; d++)
+    if (d != id->o && d != id->i)
+      s.first += idn_kernelposition(id, d) * stride[d];
+  return s;
+}
+
+int idn_stripes(const idn_identity *id, const int64_t *stride,
+                idn_stripe *stripes, int room) {
+  idn_taps taps;
+  idn_run run;
+  int count = 0;
+  idn_taps_start(&taps, id);
+  for (; count <= room && idn_taps_next(&taps, &run); count++)
+    if (count < room) stripes[count] = stripe(id, &run, stride);
+  return count;
+}
+
+idn_stripe idn_diagonal(int rank, const int64_t *size, const int64_t *stride) {
+  idn_stripe s = {0, 0, 0};
+  if (rank < 2) return s;
+  s.step = stride[rank - 2] + stride[rank - 1];
+  s.count = min64(size[rank - 2], size[rank - 1]);
+  for (int d = 0; d < rank - 2; d++) {
+    s.first += idn_middle(size[d], 0) * stride[d];
+    if (size[d] == 0) s.count = 0;
   }
+  return s;
 }
 
 void idn_writetaps(const idn_identity *id, const int64_t *stride, float *data) {
   idn_taps taps;
   idn_run run;
-  int64_t base = 0;
   idn_taps_start(&taps, id);
-  if (taps.outs * taps.ins == 0) return;
-  for (int d = 0; d < id->rank; d++)
-    if (d != id->o && d != id->i) base += idn_kernelposition(id, d) * stride[d];
-  int64_t so = stride[id->o], si = stride[id->i];
-  while (idn_taps_next(&taps, &run))
-    writerun(&run, data + base + run.o * so + run.i * si, so, si);
+  while (idn_taps_next(&taps, &run)) {
+    idn_stripe s = stripe(id, &run, stride);
+    float *p = data + s.first;
+    for (int64_t k = 0; k < s.count; k++) {
+      int negative = run.is_row && idn_negative(run.row, run.col + k);
+      p[k * s.step] = negative ? 0 - run.value : run.value;
+    }
+  }
 }

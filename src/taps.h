@@ -64,7 +64,9 @@ typedef struct idn_taps {
   int piece;                    /* the current pair of pieces */
   int64_t block;                /* outputs in a group */
   int64_t diagonal;             /* min(block, inputs) */
-  int64_t group, segment, done; /* in that pair; `done` taps of the segment */
+  int64_t group, lastgroup;     /* in that pair */
+  int64_t segment, lastsegment; /* in that group */
+  int64_t done;                 /* taps of that segment given out */
 } idn_taps;
 
 void idn_taps_start(idn_taps *taps, const idn_identity *id);
@@ -74,6 +76,20 @@ int idn_taps_next(idn_taps *taps, idn_run *run);
 
 /* Where the taps stand on the kernel axis `d`, as a position in the window. */
 int64_t idn_kernelposition(const idn_identity *id, int d);
+
+/* Elements of a buffer at equal steps. */
+typedef struct idn_stripe {
+  int64_t first, step, count;
+} idn_stripe;
+
+/* Where idn_writetaps writes, as stripes. Returns their number; if there are
+   more than `room`, only those are looked at, and room + 1 is returned. */
+int idn_stripes(const idn_identity *id, const int64_t *stride,
+                idn_stripe *stripes, int room);
+
+/* The one stripe of the identity that idn_identity_init describes, without a
+   cursor: sizes alone are the commonest call by far. */
+idn_stripe idn_diagonal(int rank, const int64_t *size, const int64_t *stride);
 
 /* Writes the taps into the window's elements; every other element must be zero
    already. Strides count elements. */

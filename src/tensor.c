@@ -27,7 +27,8 @@ const char *idn_pushnumber(lua_State *L, double n) {
   char text[32];
   if (n != n) { /* whose sign is a matter of platform */
     snprintf(text, sizeof text, "nan");
-  } else if (n >= -1e15 && n <= 1e15 && n == (double)(int64_t)n) {
+  } else if (n >= -(double)IDN_MAXEXTENT && n <= (double)IDN_MAXEXTENT &&
+             n == (double)(int64_t)n) {
     snprintf(text, sizeof text, "%lld", (long long)n);
   } else {
     snprintf(text, sizeof text, "%.14g", n);
@@ -95,8 +96,7 @@ int idn_listlength(lua_State *L, int arg) {
 
 /* -- The userdata -------------------------------------------------------- */
 
-void idn_checksize(lua_State *L, int arg, int count, int64_t *size,
-                   int level) {
+void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level) {
   if (count > IDN_MAXRANK)
     idn_fail(L, level, "no more than %d sizes expected, got %d", IDN_MAXRANK,
              count);
@@ -114,15 +114,21 @@ static idn_tensor *payload(lua_State *L, int arg) {
   return t;
 }
 
+/* Whoever asks for a tensor may write to it, or lend it to who does. */
+static idn_tensor *touched(idn_tensor *t) {
+  if (t->block) idn_touchblock(t->block);
+  return t;
+}
+
 idn_tensor *idn_totensor(lua_State *L, int arg) {
   idn_tensor *t = payload(L, arg);
-  return t && t->data ? t : NULL;
+  return t && t->data ? touched(t) : NULL;
 }
 
 idn_tensor *idn_checktensor(lua_State *L, int arg, const char *what,
                             int level) {
   idn_tensor *t = payload(L, arg);
-  if (t && t->data) return t;
+  if (t && t->data) return touched(t);
   const char *colon = what ? ": " : "";
   if (!what) what = "";
   if (t) idn_fail(L, level, "%s%stensor has been finalized", what, colon);
@@ -135,14 +141,18 @@ static idn_tensor *checkself(lua_State *L) {
   return idn_checktensor(L, 1, NULL, 1);
 }
 
+/* Self for those who look at its header alone. */
+static const idn_tensor *checkheader(lua_State *L) {
+  const idn_tensor *t = payload(L, 1);
+  return t && t->data ? t : checkself(L);
+}
+
 /* -- Making tensors ------------------------------------------------------ */
 
 /* The upvalues are checked because `debug` can replace them. */
 static idn_heap *checkheap(lua_State *L) {
-  idn_heap *heap = lua_touserdata(L, lua_upvalueindex(1));
-  if (lua_type(L, lua_upvalueindex(1)) != LUA_TUSERDATA ||
-      lua_rawlen(L, lua_upvalueindex(1)) != sizeof *heap ||
-      heap->tag != idn_tag(heap) || !lua_istable(L, lua_upvalueindex(2)))
+  idn_heap *heap = idn_toheap(L, lua_upvalueindex(1));
+  if (!heap || !idn_isown(heap, lua_topointer(L, lua_upvalueindex(2))))
     idn_fail(L, 1, "the module's own values have been replaced");
   return heap;
 }
@@ -151,9 +161,24 @@ static float *inlinedata(idn_tensor *t) {
   return (float *)(void *)(t->dim + 2 * t->rank);
 }
 
+/* Pushes the metatable for tensors with a block, the one with __gc: upvalue 2
+   is a table that has all the rest, and takes __gc from this one by __index.
+   So a finalizer is seen in both, but costs small tensors nothing. */
+static void pushowners(lua_State *L, const idn_heap *heap) {
+  if (lua_getmetatable(L, lua_upvalueindex(2))) {
+    lua_pushliteral(L, "__index");
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+  }
+  if (!idn_isown(heap, lua_topointer(L, -1)))
+    idn_fail(L, 1, "the module's own values have been replaced");
+}
+
 /* A header with `tail` bytes behind it. It counts as finalized until it is
-   given elements. */
-static idn_tensor *newheader(lua_State *L, int rank, int order, size_t tail) {
+   given elements, and must be given a block if it is to `own` one. */
+static idn_tensor *newheader(lua_State *L, int rank, int order, size_t tail,
+                             int own) {
+  const idn_heap *heap = checkheap(L);
   size_t dims = 2 * (size_t)rank * sizeof(int64_t);
   idn_tensor *t = lua_newuserdata(L, sizeof *t + dims + tail);
   t->tag = idn_tag(t);
@@ -162,7 +187,10 @@ static idn_tensor *newheader(lua_State *L, int rank, int order, size_t tail) {
   t->numel = 0;
   t->rank = rank;
   t->order = order;
-  lua_pushvalue(L, lua_upvalueindex(2));
+  if (own)
+    pushowners(L, heap);
+  else
+    lua_pushvalue(L, lua_upvalueindex(2));
   lua_setmetatable(L, -2);
   return t;
 }
@@ -172,10 +200,11 @@ int64_t idn_countelements(int rank, const int64_t *size) {
   for (int d = 0; d < rank; d++)
     if (size[d] == 0) return 0;
   for (int d = 0; d < rank; d++) {
-    if (size[d] > most / count) return -1;
+    int is_small = ((count | size[d]) >> 31) == 0; /* and spares a division */
+    if (!is_small && size[d] > most / count) return -1;
     count *= size[d];
   }
-  return count;
+  return count <= most ? count : -1;
 }
 
 void idn_packstrides(int rank, const int64_t *size, int order,
@@ -195,12 +224,11 @@ static int nomemory(lua_State *L, int level, int rank, const int64_t *size) {
 
 idn_tensor *idn_newtensor(lua_State *L, int rank, const int64_t *size,
                           int order, int level) {
-  idn_heap *heap = checkheap(L);
   int64_t numel = idn_countelements(rank, size);
   if (numel < 0) nomemory(L, level, rank, size);
   size_t bytes = (size_t)numel * sizeof(float);
   int is_inline = bytes <= INLINE_BYTES;
-  idn_tensor *t = newheader(L, rank, order, is_inline ? bytes : 0);
+  idn_tensor *t = newheader(L, rank, order, is_inline ? bytes : 0, !is_inline);
   t->numel = numel;
   memcpy(t->dim, size, (size_t)rank * sizeof *size);
   memset(t->dim + rank, 0, (size_t)rank * sizeof *size);
@@ -209,7 +237,7 @@ idn_tensor *idn_newtensor(lua_State *L, int rank, const int64_t *size,
     t->data = inlinedata(t);
     memset(t->data, 0, bytes);
   } else {
-    t->block = idn_newblock(L, heap, bytes);
+    t->block = idn_newblock(L, checkheap(L), bytes);
     if (!t->block) nomemory(L, level, rank, size);
     t->data = idn_blockdata(t->block);
   }
@@ -218,9 +246,8 @@ idn_tensor *idn_newtensor(lua_State *L, int rank, const int64_t *size,
 
 idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
                         const int64_t *stride, float *data) {
-  checkheap(L);
   idn_tensor *from = lua_touserdata(L, parent);
-  idn_tensor *t = newheader(L, rank, from->order, 0);
+  idn_tensor *t = newheader(L, rank, from->order, 0, from->block != NULL);
   if (!from->data) idn_checktensor(L, parent, NULL, 1);
   t->numel = 1;
   for (int d = 0; d < rank; d++) {
@@ -230,7 +257,7 @@ idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
   }
   if (from->block) {
     t->block = from->block;
-    t->block->owners++;
+    idn_shareblock(t->block);
   } else if (from->data == inlinedata(from)) {
     lua_pushvalue(L, parent);
     idn_keep(L, lua_gettop(L) - 1);
@@ -334,21 +361,22 @@ static void pushrow(lua_State *L, int arg, const idn_tensor *t, int64_t i) {
 
 /* t[key]: a method, an element or a view. Upvalue 3 holds the methods. */
 static int getindex(lua_State *L) {
-  if (lua_type(L, 2) == LUA_TSTRING && lua_istable(L, lua_upvalueindex(3))) {
-    lua_settop(L, 2);
-    lua_rawget(L, lua_upvalueindex(3)); /* a method checks its self itself */
-    return 1;
-  }
   const idn_tensor *t = checkself(L);
   switch (lua_type(L, 2)) {
+  case LUA_TSTRING:
+    lua_settop(L, 2);
+    if (lua_istable(L, lua_upvalueindex(3))) lua_rawget(L, lua_upvalueindex(3));
+    return 1;
   case LUA_TTABLE:
     lua_pushnumber(L, *listedelement(L, t, 2));
     return 1;
   default:
     if (t->rank == 0) badcount(L, t, 1, 1);
     int64_t i = checkindex(L, t, 2, 0, 1);
-    if (t->rank == 1) lua_pushnumber(L, t->data[i * t->dim[1]]);
-    else pushrow(L, 1, t, i);
+    if (t->rank == 1)
+      lua_pushnumber(L, t->data[i * t->dim[1]]);
+    else
+      pushrow(L, 1, t, i);
     return 1;
   }
 }
@@ -416,33 +444,40 @@ static int pushdims(lua_State *L, const idn_tensor *t, const int64_t *values) {
 }
 
 static int size(lua_State *L) {
-  const idn_tensor *t = checkself(L);
+  const idn_tensor *t = checkheader(L);
   return pushdims(L, t, idn_size(t));
 }
 
 static int stride(lua_State *L) {
-  const idn_tensor *t = checkself(L);
+  const idn_tensor *t = checkheader(L);
   return pushdims(L, t, idn_stride(t));
 }
 
 static int dim(lua_State *L) {
-  idn_pushinteger(L, checkself(L)->rank);
+  idn_pushinteger(L, checkheader(L)->rank);
   return 1;
 }
 
 static int numel(lua_State *L) {
-  idn_pushinteger(L, checkself(L)->numel);
+  idn_pushinteger(L, checkheader(L)->numel);
   return 1;
 }
 
 static int len(lua_State *L) {
-  const idn_tensor *t = checkself(L);
+  const idn_tensor *t = checkheader(L);
   if (t->rank == 0) idn_fail(L, 1, "a tensor of rank 0 has no length");
   idn_pushinteger(L, t->dim[0]);
   return 1;
 }
 
 static int istensor(lua_State *L) {
+  const idn_tensor *t = payload(L, 1);
+  lua_pushboolean(L, t && t->data);
+  return 1;
+}
+
+/* lend(x): the same, for Lua code that goes on to touch the elements. */
+static int lend(lua_State *L) {
   lua_pushboolean(L, idn_totensor(L, 1) != NULL);
   return 1;
 }
@@ -472,9 +507,8 @@ void idn_register(lua_State *L, const luaL_Reg *functions) {
 }
 
 static const luaL_Reg methods[] = {
-    {"get", get},       {"set", set}, {"size", size},
-    {"stride", stride}, {"dim", dim}, {"numel", numel},
-    {NULL, NULL},
+    {"get", get}, {"set", set},     {"size", size}, {"stride", stride},
+    {"dim", dim}, {"numel", numel}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
@@ -486,6 +520,7 @@ static const luaL_Reg metamethods[] = {
 
 static const luaL_Reg functions[] = {
     {"is_tensor", istensor},
+    {"lend", lend},
     {NULL, NULL},
 };
 
@@ -500,16 +535,25 @@ static void setmetamethod(lua_State *L, const char *name, lua_CFunction f,
   lua_setfield(L, -2, name);
 }
 
-static void openmetatable(lua_State *L) {
+/* Fills the metatable at upvalue 2, and the one of tensors with a block. */
+static void openmetatables(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(2));
   idn_register(L, metamethods);
   setmetamethod(L, "__index", getindex, "methods");
-  setmetamethod(L, "__gc", finalize, "records");
   lua_pushliteral(L, "idinit.tensor");
   lua_pushvalue(L, -1);
   lua_setfield(L, -3, "__name");
   lua_setfield(L, -2, "__metatable");
   lua_setfield(L, -2, "metatable");
+  lua_newtable(L);
+  setmetamethod(L, "__gc", finalize, "records");
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, lua_upvalueindex(2));
+  idn_owntables(idn_toheap(L, lua_upvalueindex(1)),
+                lua_topointer(L, lua_upvalueindex(2)), lua_topointer(L, -1));
+  lua_setfield(L, -2, "owners");
 }
 
 /* An empty table that does not keep its keys. [-0, +1] */
@@ -530,5 +574,5 @@ void idn_open_tensor(lua_State *L) {
   lua_setfield(L, -2, "layout");
   pushweaktable(L);
   lua_setfield(L, -2, "records");
-  openmetatable(L);
+  openmetatables(L);
 }

@@ -66,8 +66,7 @@ float *idn_element(lua_State *L, const idn_tensor *t, int arg, int count,
 int64_t idn_countelements(int rank, const int64_t *size);
 
 /* Strides without gaps; the number of elements must have been counted. */
-void idn_packstrides(int rank, const int64_t *size, int order,
-                     int64_t *stride);
+void idn_packstrides(int rank, const int64_t *size, int order, int64_t *stride);
 
 /* Whether the elements lie without gaps in the tensor's own order. */
 int idn_iscontiguous(const idn_tensor *t);

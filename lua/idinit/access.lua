@@ -128,17 +128,18 @@ local function describerow(r, i)
   return row
 end
 
---- Replaces the metatable's element access, and the methods `get` and `set`.
+--- Replaces element access in a metatable of tensors, and the methods `get` and
+--- `set`.
 ---@param core table      the C module
----@param metatable table the tensors' metatable
+---@param metatable table
 local function install(core, metatable)
-  local records, methods, istensor = core.records, core.methods, core.is_tensor
+  local records, methods, lend = core.records, core.methods, core.lend
   local index, newindex = metatable.__index, metatable.__newindex
   local get, set = methods.get, methods.set
   local weak = { __mode = "v" }
 
   local function register(t)
-    if not istensor(t) then return unfit end
+    if not lend(t) then return unfit end
     local r = describe(t)
     records[t] = r
     return r
@@ -154,22 +155,25 @@ local function install(core, metatable)
       return index(t, i)
     end
     local views = r[VIEWS] or setmetatable({}, weak)
-    local last = math.min(i + r[BLOCK] - 1, r[FIXED + 1])
-    for k = i, last do
-      local view = views[k]
-      if not records[view] then
-        view = index(t, k)
+    local wanted = index(t, i) -- held here, or the block could lose it again
+    views[i], records[wanted] = wanted, describerow(r, i)
+    for k = i + 1, math.min(i + r[BLOCK] - 1, r[FIXED + 1]) do
+      if not records[views[k]] then
+        local view = index(t, k)
         views[k], records[view] = view, describerow(r, k)
       end
     end
     r[VIEWS], r[BLOCK] = views, math.min(2 * r[BLOCK], 1024)
-    return views[i]
+    return wanted
   end
   jit.off(makeviews)
 
   function metatable.__index(t, key)
     local kind = type(key)
-    if kind == "string" then return methods[key] end
+    if kind == "string" then
+      if records[t] then return methods[key] end
+      return index(t, key) -- a method may need no record
+    end
     local r = records[t] or register(t)
     if kind == "table" then
       local p = r[ACCESS].listed(r, key)

@@ -7,9 +7,15 @@ local has_ffi, ffi = pcall(require, "ffi")
 
 local foreign = {}
 
+local function checkself(t)
+  if not core.lend(t) then
+    error("tensor expected, got " .. core.gottext(t), 3)
+  end
+end
+
 if not has_ffi then
-  --- A pointer to the first element. Needs LuaJIT's FFI, which is not there.
-  function foreign.data()
+  function foreign.data(t)
+    checkself(t)
     error("data: the FFI of LuaJIT expected, which this Lua does not have", 2)
   end
 
@@ -33,7 +39,7 @@ for field, offset in pairs(core.layout) do
          "idinit: Lua files and C module are of different versions")
 end
 
---- Points to the head of a tensor: cast nothing to it that is_tensor denies.
+--- Points to the head of a tensor: cast nothing to it that core.lend denies.
 foreign.header = ffi.typeof("$ *", struct)
 
 --- A pointer to the first element, valid while the tensor is alive: keep the
@@ -42,9 +48,7 @@ foreign.header = ffi.typeof("$ *", struct)
 ---@param t idinit.Tensor
 ---@return ffi.cdata* data `float *`
 function foreign.data(t)
-  if not core.is_tensor(t) then
-    error("tensor expected, got " .. core.gottext(t), 2)
-  end
+  checkself(t)
   return ffi.cast(foreign.header, t).data
 end
 
@@ -52,14 +56,18 @@ local writer = ffi.typeof "struct { void (*write)(const void *, float *); } *"
 local write = ffi.cast(writer, core.writer).write
 
 --- How many floats a buffer holds: math.huge for a pointer, which does not
---- tell; nil if it is no buffer of floats that may be written.
+--- tell; nil if it is no buffer of floats that may be written. A type is a cdata
+--- too, and no buffer.
 local function capacity(dst)
+  local room
   local ctype = tostring(ffi.typeof(dst))
-  if ctype:find "^ctype<float %*[const ]*>$" then return math.huge end
-  if ctype:find "^ctype<float %[.*%]>$"
+  if ctype:find "^ctype<float %*[const ]*>$" then
+    room = math.huge
+  elseif ctype:find "^ctype<float %[[%d?]+%]>$"
     or ctype:find "^ctype<float %(&%)%[%d+%]>$" then
-    return ffi.sizeof(dst) / ffi.sizeof "float"
+    room = ffi.sizeof(dst) / ffi.sizeof "float"
   end
+  return room and tostring(dst) ~= ctype and room or nil
 end
 
 --- Writes the identity of a plan over `dst`, or returns what is wrong with it,

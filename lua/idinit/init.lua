@@ -5,9 +5,6 @@ local core = require "idinit.core"
 local foreign = require "idinit.foreign"
 local keywords = require "idinit.keywords"
 
-core.metatable.__tostring = require "idinit.text"
-core.methods.spy = require "idinit.spy"
-
 local unpack = table.unpack or unpack -- luacheck: ignore
 
 ---@class idinit
@@ -108,7 +105,7 @@ function idinit.taps(...)
   return (iterate(...))
 end
 
-local metatable = core.metatable
+local metatable, owners = core.metatable, core.owners
 if metatable then -- else this file is loaded again beside the same core
   metatable.__tostring = require "idinit.text"
   core.methods.spy = require "idinit.spy"
@@ -116,7 +113,8 @@ if metatable then -- else this file is loaded again beside the same core
   if foreign.header and jit.status() then
     require "idinit.access" (core, metatable)
   end
-  core.metatable = nil -- scripts have no use for it
+  for name, value in next, metatable do owners[name] = value end
+  core.metatable, core.owners = nil, nil -- scripts have no use for them
 end
 
 return setmetatable(idinit, { __call = call })
