@@ -446,8 +446,9 @@ end
 return function(s, activation)
   local reasons, facts = {}, survey(s)
   if s.nin ~= s.nout then
-    reasons[1] = ("%s %s become %s outputs"):format(num(s.nin),
-      s.nin == 1 and "input" or "inputs", num(s.nout))
+    reasons[1] = ("%s input%s %s output%s"):format(num(s.nin),
+      s.nin == 1 and " becomes" or "s become", num(s.nout),
+      s.nout == 1 and "" or "s")
   end
   extents(facts, reasons)
   if facts.total == 0 then

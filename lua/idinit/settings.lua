@@ -156,7 +156,7 @@ local function initialise(s, init)
   if not iscallable(init) then
     return nil, "init: function expected, got " .. got(init)
   end
-  local numel = 1
+  local numel = 1.0 -- which cannot wrap
   for _, n in ipairs(s.size) do numel = numel * n end
   if numel > MOST then
     return nil, ("weight of size %s is past all memory"):format(

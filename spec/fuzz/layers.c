@@ -35,6 +35,7 @@ typedef struct trial {
   int64_t positions[2]; /* of the input, of the output */
   int64_t weights;
   float *w, *x, *y, *bias;
+  int64_t bstride;
   int relu;
 } trial;
 
@@ -144,6 +145,12 @@ static int isidentity(const trial *t) {
   return most <= 1;
 }
 
+static uint32_t bitsof(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
 static void compare(const trial *t) {
   const idn_layer *l = &t->layer;
   const float *y = t->y;
@@ -154,13 +161,13 @@ static void compare(const trial *t) {
         double sum;
         float last = 0;
         int count = define(t, p, o, b, &sum, &last);
-        if (t->bias && t->bias[2 * o] != 0) {
-          sum += (double)t->bias[2 * o];
+        if (t->bias && t->bias[t->bstride * o] != 0) {
+          sum += (double)t->bias[t->bstride * o];
           count = -1;
         }
         if (t->relu && sum < 0) sum = 0, count = -1;
         CHECK((double)*y == sum || (isnan(*y) && isnan(sum)));
-        if (bits && count > 0) CHECK(memcmp(y, &last, sizeof *y) == 0);
+        if (bits && count > 0) CHECK(bitsof(*y) == bitsof(last));
         if (count == 0) CHECK(!signbit(*y));
       }
 }
@@ -269,10 +276,11 @@ static float *newbuffer(int64_t count) {
 static void finish(trial *t, bytes *b) {
   const idn_layer *l = &t->layer;
   if (draw(b, 0, 2) == 0) {
-    t->bias = newbuffer(2 * l->nout - 1);
+    t->bstride = draw(b, 1, 2);
+    t->bias = newbuffer(t->bstride * (l->nout - 1) + 1);
     for (int64_t o = 0; o < l->nout; o++)
-      t->bias[2 * o] = draw(b, 0, 1) ? value(b, 1) : 0;
-    idn_addbias(t->y, t->bias, 2, t->positions[1], l->nout, l->batch);
+      t->bias[t->bstride * o] = draw(b, 0, 4) ? value(b, 1) : 0;
+    idn_addbias(t->y, t->bias, t->bstride, t->positions[1], l->nout, l->batch);
   }
   t->relu = draw(b, 0, 2) == 0;
   if (t->relu) idn_relu(t->y, t->positions[1] * l->nout * l->batch);
