@@ -100,20 +100,26 @@ static size_t allowance(lua_State *L, size_t live) {
   return live > least ? live : least;
 }
 
+static int fullcollection(lua_State *L) {
+  lua_gc(L, LUA_GCCOLLECT, 0);
+  return 0;
+}
+
 /* Collects if the bytes held exceed what the Lua heap, as it is now, allows.
    Blocks of the size that is wanted are kept for it: giving pages back only to
-   fault them in again is what would cost most. */
+   fault them in again is what would cost most. Finalizers run, which may raise,
+   or make tensors themselves. */
 static void collect(lua_State *L, idn_heap *heap, size_t bytes) {
   heap->trigger = heap->live + allowance(L, heap->live);
-  if (heap->held < heap->trigger) return;
+  if (heap->held < heap->trigger || heap->wanted || !idn_gcrunning(L)) return;
   freespares(heap);
-  if (idn_gcrunning(L)) {
-    heap->wanted = bytes;
-    lua_gc(L, LUA_GCCOLLECT, 0);
-    heap->wanted = 0;
-  }
+  heap->wanted = bytes;
+  lua_pushcfunction(L, fullcollection);
+  int status = lua_pcall(L, 0, 0, 0);
+  heap->wanted = 0;
   heap->live = heap->held;
   heap->trigger = heap->live + allowance(L, heap->live);
+  if (status != 0) lua_error(L);
 }
 
 /* A spare block of that size, all zeros again, or NULL. */
