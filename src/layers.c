@@ -189,8 +189,8 @@ typedef void weightfunction(void *state, int64_t in, int64_t out);
 
 /* Calls f for each weight of a kernel position that is not 0, as the memory
    has them. */
-static void eachweight(const idn_layer *l, const float *w, weightfunction *f,
-                       void *state) {
+static inline void eachweight(const idn_layer *l, const float *w,
+                              weightfunction *f, void *state) {
   int64_t ins = l->nin / l->groups, outs = l->nout / l->groups;
   int by_out = l->ostride <= l->istride;
   int64_t inner = by_out ? outs : ins, outer = by_out ? ins : outs;
@@ -200,9 +200,10 @@ static void eachweight(const idn_layer *l, const float *w, weightfunction *f,
     for (int64_t a = 0; a < outer; a++) {
       const float *line = w + g * l->gstride + a * leap;
       for (int64_t b = 0; b < inner; b++) {
-        if (step == 1) b = idn_findnonzero(line, b, inner);
-        if (b == inner) break;
-        if (line[b * step] == 0) continue;
+        if (line[b * step] == 0) {
+          if (step == 1) b = idn_findnonzero(line, b, inner) - 1;
+          continue;
+        }
         f(state, g * ins + (by_out ? a : b), g * outs + (by_out ? b : a));
       }
     }

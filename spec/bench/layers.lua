@@ -21,7 +21,8 @@ local function median(list)
   return list[math.floor((#list + 1) / 2)]
 end
 
--- Seconds that a call of f takes, from as many as fill some milliseconds.
+-- Processor seconds that a call of f takes, from as many as fill some
+-- milliseconds.
 local function time(f)
   local n = 1
   while true do
@@ -96,9 +97,9 @@ with torch.no_grad():
     f(x)
     times = []
     for _ in range(15):
-        start = time.perf_counter()
+        start = time.process_time()
         f(x)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
 print(sorted(times)[7])
 ]]
 
