@@ -146,6 +146,15 @@ describe("A wrong self", function()
   end)
 end)
 
+describe("The module's own __call", function()
+  it("may be called with anything for the module, or nothing", function()
+    local call = debug.getmetatable(idinit).__call
+    assert.equal("function", type(call()))
+    assert.equal("function", type(call(nil)))
+    assert.is_true(call(5, 2, 3) == idinit(2, 3))
+  end)
+end)
+
 describe("The metatable put on other values by debug.setmetatable", function()
   local function swapped(value, f)
     local before = debug.getmetatable(value)

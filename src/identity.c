@@ -395,8 +395,10 @@ static int callbuild(lua_State *L, int first) {
 /* identity_init(...) */
 static int front(lua_State *L) { return fromsizes(L, 1) ? 1 : callbuild(L, 1); }
 
-/* The same as __call of the module's table. */
+/* The same as __call of the module's table, which a script can also call
+   without it. */
 static int frontcall(lua_State *L) {
+  if (lua_gettop(L) == 0) lua_pushnil(L);
   return fromsizes(L, 2) ? 1 : callbuild(L, 2);
 }
 
