@@ -9,6 +9,7 @@ include_files = {
   "lua/**/*.lua", "spec/**/*.lua", "rockspec/*.rockspec", ".luacheckrc", ".busted",
 }
 files["spec"] = { std = "+busted" }
+files["spec/hosts"] = { std = "+love+ngx_lua", read_globals = { "vim" } }
 files["rockspec"] = { std = "rockspec" }
 
 -- Declarations for editors, without bodies.

@@ -4,6 +4,8 @@
 #   make install    under PREFIX (/usr/local)
 #   make demo       what idinit does, from nothing on a fresh machine
 #   make test       every spec under every Lua; SPEC= and LUAS= choose among them
+#   make hosts      the programs that embed Lua, with idinit inside
+#   make windows    build/windows/<lua>/idinit/core.dll, by MinGW
 #   make lint | asan | valgrind | fuzz | bench | clean
 #
 # Demo and the targets below it install what they need where apt-get is to be
@@ -78,9 +80,33 @@ SPEC = spec
 KINDS = $(sort $(foreach lua,$(LUAS),$(firstword $(subst -, ,$(lua)))))
 
 test:
-	@spec/tools/need cc $(KINDS) $(KINDS:%=%-dev) busted luarocks numpy
+	@spec/tools/need cc $(KINDS) $(KINDS:%=%-dev) busted luarocks numpy blas
 	@$(MAKE) --no-print-directory $(KINDS:%=build/%/idinit/core.so)
 	@spec/tools/test '$(SPEC)' $(LUAS)
+
+# HOSTS chooses among the scripts in spec/hosts.
+hosts:
+	@spec/hosts/run $(HOSTS)
+
+# ---- Windows
+
+MINGW = x86_64-w64-mingw32-
+
+windows:
+	@spec/tools/need mingw $(KINDS:%=%-dev)
+	@$(MAKE) --no-print-directory $(KINDS:%=build/windows/%/idinit/core.dll)
+
+# The Lua that loads the module brings lua51.dll, ..., lua54.dll. All that is
+# needed here is which functions they have.
+build/windows/%/idinit/core.dll: $(SOURCES) $(wildcard src/*.h)
+	@mkdir -p $(@D)
+	@echo LIBRARY $(subst .,,$(subst luajit,lua5.1,$*)).dll > $(@D)/lua.def
+	@echo EXPORTS >> $(@D)/lua.def
+	@echo '#include <lauxlib.h>' | $(MINGW)gcc -E -I$(call headers,$*) - | \
+	  sed -n 's/.*(\(luaL*_[a-zA-Z]*\)) *(.*/\1/p' | sort -u >> $(@D)/lua.def
+	@$(MINGW)dlltool -d $(@D)/lua.def -l $(@D)/lua.a
+	$(MINGW)gcc -std=c99 -fvisibility=hidden -O2 $(WARNINGS) \
+	  -isystem $(call headers,$*) -shared -o $@ $(SOURCES) $(@D)/lua.a
 
 # ---- Check
 
@@ -157,5 +183,5 @@ bench:
 	  build/lua5.4/idinit/core.so
 	@spec/tools/lua luajit spec/bench/run.lua
 
-.PHONY: install clean demo test lint asan valgrind fuzz bench FORCE
+.PHONY: install clean demo test hosts windows lint asan valgrind fuzz bench FORCE
 FORCE:
