@@ -335,6 +335,8 @@ static const char *createtemporary(idn_disk *d) {
 }
 
 const char *idn_createdisk(idn_disk *d, const char *path) {
+  errno = ENOENT;
+  if (*path == '\0') return fault();
   errno = 0;
   const char *bad = findtarget(&d->target, path);
   if (!bad) bad = createtemporary(d);
