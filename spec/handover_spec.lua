@@ -1,5 +1,4 @@
--- Tensors and C functions that work on the same memory. None of it exists
--- without LuaJIT's FFI, where t:data() is an error of its own.
+-- Tensors and C functions that work on the same memory.
 
 local idinit = require "idinit"
 
@@ -7,7 +6,11 @@ local has_ffi, ffi = pcall(require, "ffi")
 
 describe("memory shared with C", function()
   if not has_ffi then
-    pending("needs the FFI of LuaJIT")
+    it("is refused in plain words without the FFI of LuaJIT", function()
+      assert.error_matches(function() return idinit(2, 2):data() end,
+        "data: the FFI of LuaJIT expected, which this Lua does not have", 1, true)
+    end)
+    pending "needs the FFI of LuaJIT"
     return
   end
 
