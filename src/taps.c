@@ -200,7 +200,7 @@ static idn_stripe stripe(const idn_identity *id, const idn_run *run,
 int idn_stripes(const idn_identity *id, const int64_t *stride,
                 idn_stripe *stripes, int room) {
   idn_taps taps;
-  idn_run run;
+  idn_run run = {0};
   int count = 0;
   idn_taps_start(&taps, id);
   for (; count <= room && idn_taps_next(&taps, &run); count++)
@@ -222,7 +222,7 @@ idn_stripe idn_diagonal(int rank, const int64_t *size, const int64_t *stride) {
 
 void idn_writetaps(const idn_identity *id, const int64_t *stride, float *data) {
   idn_taps taps;
-  idn_run run;
+  idn_run run = {0};
   idn_taps_start(&taps, id);
   while (idn_taps_next(&taps, &run)) {
     idn_stripe s = stripe(id, &run, stride);
