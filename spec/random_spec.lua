@@ -67,14 +67,14 @@ local forms = {
 
 describe("A random identity", function()
   it("holds what its definitions give one after the other", function()
-    each(3000, function(draw, size, kw)
+    each(2000, function(draw, size, kw)
       local t = forms[draw(#forms)](size, kw, draw)
       return differs(t, model.make(size, kw))
     end)
   end)
 
   it("has no gaps in its order of memory", function()
-    each(500, function(_, size, kw)
+    each(300, function(_, size, kw)
       local t, step = idinit(arguments(size, kw)), 1
       for k = 1, t:numel() > 0 and #size or 0 do
         local d = kw.order == "col" and k or #size + 1 - k
@@ -85,7 +85,7 @@ describe("A random identity", function()
   end)
 
   it("is written alike over views with any gaps, and not between", function()
-    each(1500, function(draw, size, kw)
+    each(1000, function(draw, size, kw)
       local array, length = model.make(size, kw)
       if #length == 32 then return end
       local three = { 3, unpack(length) }
@@ -101,7 +101,7 @@ describe("A random identity", function()
   end)
 
   it("has the taps that are its non-zeros, each once", function()
-    each(1500, function(_, size, kw)
+    each(1000, function(_, size, kw)
       local array, length = model.make(size, kw)
       local found, count = {}, 0
       local taps = idinit.taps(arguments(size, kw))
@@ -127,7 +127,7 @@ describe("A random identity", function()
   end)
 
   it("shifted by its keyword is shifted by its method", function()
-    each(500, function(_, size, kw)
+    each(300, function(_, size, kw)
       if kw.gain ~= kw.gain then kw.gain = nil end
       local shift = kw.shift or 3
       kw.window, kw.shift = nil, nil

@@ -116,6 +116,7 @@ describe("Memory that was used before", function()
         local t = check(draw(#variants), random.seed)
         kept[draw(3)] = { way(t, draw(N)) }
       end
+      assert(next(kept))
     end)
   end
 
@@ -125,6 +126,7 @@ describe("Memory that was used before", function()
       local t = check(draw(#variants), random.seed)
       kept[draw(5)] = { ways[draw(#ways)](t, draw(N)) }
     end
+    assert(next(kept))
   end)
 
   it("holds what it should in tensors of other sizes", function()
