@@ -39,7 +39,7 @@ static int finalize(lua_State *L) {
 
 static transfer *newtransfer(lua_State *L) {
   transfer *f = lua_newuserdata(L, sizeof *f);
-  memset(f, 0, sizeof *f - sizeof f->block);
+  memset(f, 0, offsetof(transfer, block));
   f->tag = ~idn_tag(f);
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, finalize);
