@@ -5,7 +5,7 @@
 
 for thread in 1 2 3 4 5 6 7 8; do mkdir "$tmp/$thread"; done
 
-needs gcc luajit-dev lua5.4-dev
+needs gcc pkg-config luajit-dev lua5.4-dev
 
 # states COUNT LUA KIND FLAG...: compiled with these flags, prints nothing.
 states() {
