@@ -348,6 +348,8 @@ describe("Equality", function()
     assert.is_true(idinit.zeros(2, 0) == idinit.zeros(2, 0))
     assert.is_true(count("row", 3, 2, 2)[2] == count("col", 3, 2, 2)[2])
     assert.is_true(idinit.tensor { 0 } == idinit.tensor { -0.0 })
+    assert.is_true(idinit(200, 200)[3]:reshape(20, 10)[1] == idinit(10, 10)[3])
+    assert.is_true(idinit(10, 10)[3] == idinit(200, 200)[3]:reshape(20, 10)[1])
   end)
 
   it("fails where one element or the size differs", function()

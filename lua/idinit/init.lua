@@ -114,7 +114,8 @@ if metatable then -- else this file is loaded again beside the same core
     require "idinit.access" (core, metatable)
   end
   for name, value in next, metatable do owners[name] = value end
-  core.metatable, core.owners = nil, nil -- scripts have no use for them
+  -- Scripts have no use for these, and could make records that lie.
+  core.metatable, core.owners, core.records = nil, nil, nil
 end
 
 return setmetatable(idinit, { __call = call })
