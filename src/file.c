@@ -23,17 +23,18 @@ typedef struct transfer {
   } block;
 } transfer;
 
-/* Scripts can get hold of these through `debug`. */
-static transfer *checktransfer(lua_State *L, int arg) {
+/* The transfer at `arg`, or NULL: scripts can get at all of this through
+   `debug`. */
+static transfer *totransfer(lua_State *L, int arg) {
   transfer *f = lua_touserdata(L, arg);
-  if (lua_type(L, arg) != LUA_TUSERDATA || lua_rawlen(L, arg) != sizeof *f ||
-      f->tag != ~idn_tag(f))
-    idn_fail(L, 1, "file expected, got %s", idn_pushgot(L, arg));
-  return f;
+  if (lua_type(L, arg) != LUA_TUSERDATA || lua_rawlen(L, arg) != sizeof *f)
+    return NULL;
+  return f->tag == ~idn_tag(f) ? f : NULL;
 }
 
 static int finalize(lua_State *L) {
-  idn_closedisk(&checktransfer(L, 1)->disk);
+  transfer *f = totransfer(L, 1);
+  if (f) idn_closedisk(&f->disk);
   return 0;
 }
 
@@ -201,7 +202,9 @@ static const char *readelements(transfer *f, idn_tensor *t) {
 /* The tensor for a transfer whose header has been read. Is called protected,
    for a lack of memory to be told with the file's name. */
 static int maketensor(lua_State *L) {
-  const idn_npy *h = &checktransfer(L, 1)->npy;
+  const transfer *f = totransfer(L, 1);
+  if (!f) return idn_fail(L, 1, "file expected, got %s", idn_pushgot(L, 1));
+  const idn_npy *h = &f->npy;
   idn_newtensor(L, h->rank, h->size, h->fortran ? IDN_COL : IDN_ROW, 1);
   return 1;
 }
