@@ -20,8 +20,8 @@ states() {
 
 : > "$tmp/nothing"
 
-# The loader has a lock that ThreadSanitizer does not see.
-echo 'race:_dl_close_worker' > "$tmp/suppressions"
+# The loader of modules has a lock that ThreadSanitizer does not see.
+echo 'race:ld-linux' > "$tmp/suppressions"
 export TSAN_OPTIONS="halt_on_error=1 suppressions=$tmp/suppressions"
 
 for lua in luajit lua5.4; do
