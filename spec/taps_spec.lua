@@ -75,6 +75,7 @@ describe("idinit.taps", function()
     assert.equal("", taps(3, 3, { gain = 0 }))
     assert.equal("", taps(3, 3, { gain = -1e-60 }))
     assert.equal("", taps(4, 2, { gain = 0, fit = "hadamard" }))
+    assert.equal("", taps(2 ^ 50, 2 ^ 50, { gain = 0, groups = 2 ^ 50 }))
     -- A third of the least float is 0 and half of it even, so 0 too.
     assert.equal("1.40129846e-45 at (2,2)",
       taps(2, 3, { gain = 2 ^ -149, fit = "mean" }))

@@ -53,7 +53,7 @@ int64_t idn_kernelposition(const idn_identity *id, int d) {
 }
 
 static int hastaps(const idn_identity *id) {
-  if (id->rank < 2) return 0;
+  if (id->rank < 2 || id->gain == 0) return 0;
   for (int d = 0; d < id->rank; d++) {
     if (id->length[d] == 0) return 0;
     if (d == id->o || d == id->i) continue;

@@ -63,7 +63,7 @@ static int pairs(const idn_identity *id, int64_t o, int64_t i,
 /* Whether the element at position `at` of the window is a tap. */
 static int define(const idn_identity *id, const int64_t *at,
                   long double *value) {
-  if (id->rank < 2) return 0;
+  if (id->rank < 2 || id->gain == 0) return 0;
   for (int d = 0; d < id->rank; d++)
     if (d != id->o && d != id->i && origin(id, d, at[d]) != id->center[d])
       return 0;
@@ -107,6 +107,7 @@ static int meet(const idn_run *a, const idn_run *b) {
 
 /* The taps of a whole identity, modulo 2^64. */
 static uint64_t counttaps(const idn_identity *id) {
+  if (id->gain == 0) return 0;
   uint64_t outs = (uint64_t)id->size[id->o], ins = (uint64_t)id->size[id->i];
   uint64_t groups = (uint64_t)id->groups, block = outs / groups;
   if (id->fit == IDN_HADAMARD && block > ins) return outs * ins;
