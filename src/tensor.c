@@ -282,12 +282,23 @@ static void dropself(lua_State *L) {
   lua_rawset(L, lua_upvalueindex(3));
 }
 
-/* May run early, twice, late, or on a header without elements. Leaves what is
-   no tensor alone without an error: LuaJIT crashes on one that the finalizer of
-   garbage raises in compiled code. */
+/* Whether what is at `arg` has a metatable of ours, as the collector's own
+   calls to __gc have. */
+static int wearsown(lua_State *L, int arg) {
+  const idn_heap *heap = idn_toheap(L, lua_upvalueindex(1));
+  if (!heap || !lua_getmetatable(L, arg)) return 0;
+  int is_own = idn_isown(heap, lua_topointer(L, -1));
+  lua_pop(L, 1);
+  return is_own;
+}
+
+/* May run early, twice, late, or on a header without elements. What is no
+   tensor raises, but not where `debug` has given it our metatable: LuaJIT
+   crashes on an error in the finalizer of garbage if it runs compiled code. */
 static int finalize(lua_State *L) {
   idn_tensor *t = payload(L, 1);
-  if (!t) return 0;
+  if (!t && wearsown(L, 1)) return 0;
+  if (!t) t = checkself(L); /* raises */
   idn_block *block = t->block;
   t->data = NULL;
   t->block = NULL;
