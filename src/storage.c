@@ -39,10 +39,7 @@ struct idn_block {
 
 #define TOUCHED (-1)
 
-uintptr_t idn_tag(const void *p) {
-  static const char mark = 'i'; /* only its address counts */
-  return (uintptr_t)&mark ^ (uintptr_t)p;
-}
+const char idn_mark = 'i';
 
 float *idn_blockdata(idn_block *block) {
   return (float *)(void *)((char *)block + HEADER);
@@ -77,9 +74,8 @@ void idn_pushheap(lua_State *L) {
 }
 
 idn_heap *idn_toheap(lua_State *L, int arg) {
-  if (lua_type(L, arg) != LUA_TUSERDATA) return NULL;
   idn_heap *heap = lua_touserdata(L, arg);
-  if (lua_rawlen(L, arg) != sizeof *heap) return NULL;
+  if (!heap || lua_rawlen(L, arg) != sizeof *heap) return NULL;
   return heap->tag == ~idn_tag(heap) ? heap : NULL;
 }
 

@@ -68,16 +68,6 @@ const char *idn_pushsize(lua_State *L, int rank, const int64_t *size) {
   return lua_tostring(L, -1);
 }
 
-int idn_tointeger(lua_State *L, int arg, int64_t *n) {
-  if (idn_getinteger(L, arg, n))
-    return *n >= -IDN_MAXEXTENT && *n <= IDN_MAXEXTENT;
-  if (lua_type(L, arg) != LUA_TNUMBER) return 0;
-  double x = lua_tonumber(L, arg);
-  if (!(x >= -(double)IDN_MAXEXTENT && x <= (double)IDN_MAXEXTENT)) return 0;
-  *n = (int64_t)x;
-  return (double)*n == x;
-}
-
 int idn_listlength(lua_State *L, int arg) {
   int64_t key, most = 0;
   int count = 0;
@@ -106,11 +96,11 @@ void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level) {
                d + 1, idn_pushgot(L, arg + d));
 }
 
-/* The payload at `arg` if it is a tensor's, also a finalized one's. */
-static idn_tensor *payload(lua_State *L, int arg) {
-  if (lua_type(L, arg) != LUA_TUSERDATA) return NULL;
+/* The payload at `arg` if it is a tensor's, also a finalized one's. A light
+   userdata has no length. */
+static inline idn_tensor *payload(lua_State *L, int arg) {
   idn_tensor *t = lua_touserdata(L, arg);
-  if (lua_rawlen(L, arg) < sizeof *t || t->tag != idn_tag(t)) return NULL;
+  if (!t || lua_rawlen(L, arg) < sizeof *t || t->tag != idn_tag(t)) return NULL;
   return t;
 }
 
@@ -142,7 +132,7 @@ static idn_tensor *checkself(lua_State *L) {
 }
 
 /* Self for those who look at its header alone. */
-static const idn_tensor *checkheader(lua_State *L) {
+static inline const idn_tensor *checkheader(lua_State *L) {
   const idn_tensor *t = payload(L, 1);
   return t && t->data ? t : checkself(L);
 }
@@ -164,7 +154,8 @@ static float *inlinedata(idn_tensor *t) {
 /* Pushes the metatable for tensors with a block, the one with __gc: upvalue 2
    is a table that has all the rest, and takes __gc from this one by __index.
    So a finalizer is seen in both, but costs small tensors nothing. */
-static void pushowners(lua_State *L, const idn_heap *heap) {
+static void pushowners(lua_State *L) {
+  const idn_heap *heap = checkheap(L);
   if (lua_getmetatable(L, lua_upvalueindex(2))) {
     lua_pushliteral(L, "__index");
     lua_rawget(L, -2);
@@ -178,7 +169,6 @@ static void pushowners(lua_State *L, const idn_heap *heap) {
    given elements, and must be given a block if it is to `own` one. */
 static idn_tensor *newheader(lua_State *L, int rank, int order, size_t tail,
                              int own) {
-  const idn_heap *heap = checkheap(L);
   size_t dims = 2 * (size_t)rank * sizeof(int64_t);
   idn_tensor *t = lua_newuserdata(L, sizeof *t + dims + tail);
   t->tag = idn_tag(t);
@@ -188,20 +178,23 @@ static idn_tensor *newheader(lua_State *L, int rank, int order, size_t tail,
   t->rank = rank;
   t->order = order;
   if (own)
-    pushowners(L, heap);
+    pushowners(L);
   else
     lua_pushvalue(L, lua_upvalueindex(2));
+  if (!lua_istable(L, -1)) checkheap(L);
   lua_setmetatable(L, -2);
   return t;
 }
 
 int64_t idn_countelements(int rank, const int64_t *size) {
   int64_t most = PTRDIFF_MAX / (int64_t)sizeof(float), count = 1;
-  for (int d = 0; d < rank; d++)
-    if (size[d] == 0) return 0;
-  for (int d = 0; d < rank; d++) {
-    int is_small = ((count | size[d]) >> 31) == 0; /* and spares a division */
-    if (!is_small && size[d] > most / count) return -1;
+  int d = 0;
+  /* Mostly all is small, and then no division is needed. */
+  for (; d < rank && ((count | size[d]) >> 31) == 0; d++) count *= size[d];
+  for (int k = d; k < rank; k++)
+    if (size[k] == 0) return 0;
+  for (; d < rank && count > 0; d++) {
+    if (size[d] > most / count) return -1;
     count *= size[d];
   }
   return count <= most ? count : -1;
@@ -230,9 +223,11 @@ idn_tensor *idn_newtensor(lua_State *L, int rank, const int64_t *size,
   int is_inline = bytes <= INLINE_BYTES;
   idn_tensor *t = newheader(L, rank, order, is_inline ? bytes : 0, !is_inline);
   t->numel = numel;
-  memcpy(t->dim, size, (size_t)rank * sizeof *size);
-  memset(t->dim + rank, 0, (size_t)rank * sizeof *size);
-  if (numel > 0) idn_packstrides(rank, size, order, t->dim + rank);
+  for (int d = 0; d < rank; d++) t->dim[d] = size[d];
+  if (numel > 0)
+    idn_packstrides(rank, size, order, t->dim + rank);
+  else
+    memset(t->dim + rank, 0, (size_t)rank * sizeof *size);
   if (is_inline) {
     t->data = inlinedata(t);
     memset(t->data, 0, bytes);
@@ -325,12 +320,15 @@ static int64_t badindex(lua_State *L, int arg, int64_t extent, int d,
 }
 
 /* The index at `arg`, counted from 0. */
-static int64_t checkindex(lua_State *L, const idn_tensor *t, int arg, int d,
-                          int level) {
-  if (lua_type(L, arg) == LUA_TNUMBER) {
+static inline int64_t checkindex(lua_State *L, const idn_tensor *t, int arg,
+                                 int d, int level) {
+  int64_t i;
+  if (idn_getinteger(L, arg, &i)) {
+    if (i >= 1 && i <= t->dim[d]) return i - 1;
+  } else if (lua_type(L, arg) == LUA_TNUMBER) {
     double x = lua_tonumber(L, arg);
     if (x >= 1 && x <= (double)t->dim[d]) {
-      int64_t i = (int64_t)x;
+      i = (int64_t)x;
       if ((double)i == x) return i - 1;
     }
   }
@@ -342,14 +340,19 @@ static int badcount(lua_State *L, const idn_tensor *t, int count, int level) {
                   t->rank == 1 ? "index" : "indices", count);
 }
 
-float *idn_element(lua_State *L, const idn_tensor *t, int arg, int count,
-                   int level) {
+static inline float *element(lua_State *L, const idn_tensor *t, int arg,
+                             int count, int level) {
   if (count != t->rank) badcount(L, t, count, level);
   const int64_t *stride = idn_stride(t);
-  int64_t offset = 0;
+  float *p = t->data;
   for (int d = 0; d < count; d++)
-    offset += checkindex(L, t, arg + d, d, level) * stride[d];
-  return t->data + offset;
+    p += checkindex(L, t, arg + d, d, level) * stride[d];
+  return p;
+}
+
+float *idn_element(lua_State *L, const idn_tensor *t, int arg, int count,
+                   int level) {
+  return element(L, t, arg, count, level);
 }
 
 /* The element whose indices the table at `arg` lists. */
@@ -424,8 +427,8 @@ static int newindex(lua_State *L) {
 
 /* t(i1, ..., ik) and t:get(i1, ..., ik) */
 static int get(lua_State *L) {
-  const idn_tensor *t = checkself(L);
-  lua_pushnumber(L, *idn_element(L, t, 2, lua_gettop(L) - 1, 1));
+  const idn_tensor *t = checkheader(L);
+  lua_pushnumber(L, *element(L, t, 2, lua_gettop(L) - 1, 1));
   return 1;
 }
 

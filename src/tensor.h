@@ -98,7 +98,15 @@ const char *idn_pushsize(lua_State *L, int rank, const int64_t *size);
 
 /* Whether `arg` is a number, no string, with an integral value of at most
    IDN_MAXEXTENT either way, which goes to `n`. */
-int idn_tointeger(lua_State *L, int arg, int64_t *n);
+static inline int idn_tointeger(lua_State *L, int arg, int64_t *n) {
+  if (idn_getinteger(L, arg, n))
+    return *n >= -IDN_MAXEXTENT && *n <= IDN_MAXEXTENT;
+  if (lua_type(L, arg) != LUA_TNUMBER) return 0;
+  double x = lua_tonumber(L, arg);
+  if (!(x >= -(double)IDN_MAXEXTENT && x <= (double)IDN_MAXEXTENT)) return 0;
+  *n = (int64_t)x;
+  return (double)*n == x;
+}
 
 /* How many values the table at `arg`, an absolute index, lists; -1 if it has
    other keys than 1, 2, ... without a gap. */
