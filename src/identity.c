@@ -375,7 +375,8 @@ static int fromsizes(lua_State *L, int first) {
   for (int d = 0; d < rank; d++)
     if (!idn_tointeger(L, first + d, &size[d]) || size[d] < 0) return 0;
   idn_tensor *t = idn_newtensor(L, rank, size, IDN_ROW, 1);
-  idn_stripe s = idn_diagonal(rank, size, idn_stride(t));
+  idn_stripe s;
+  idn_diagonal(rank, size, idn_stride(t), &s);
   for (int64_t k = 0; k < s.count; k++) t->data[s.first + k * s.step] = 1;
   if (t->block) idn_setpristine(t->block, &s, 1);
   return 1;

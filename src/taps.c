@@ -186,15 +186,15 @@ int idn_taps_next(idn_taps *t, idn_run *run) {
   return 0;
 }
 
-static idn_stripe stripe(const idn_identity *id, const idn_run *run,
-                         const int64_t *stride) {
+static void stripe(const idn_identity *id, const idn_run *run,
+                   const int64_t *stride, idn_stripe *s) {
   int64_t so = stride[id->o], si = stride[id->i];
-  idn_stripe s = {run->o * so + run->i * si, run->is_row ? si : so + si,
-                  run->length};
+  s->first = run->o * so + run->i * si;
+  s->step = run->is_row ? si : so + si;
+  s->count = run->length;
   for (int d = 0; d < id->rank; d++)
     if (d != id->o && d != id->i)
-      s.first += idn_kernelposition(id, d) * stride[d];
-  return s;
+      s->first += idn_kernelposition(id, d) * stride[d];
 }
 
 int idn_stripes(const idn_identity *id, const int64_t *stride,
@@ -204,20 +204,20 @@ int idn_stripes(const idn_identity *id, const int64_t *stride,
   int count = 0;
   idn_taps_start(&taps, id);
   for (; count <= room && idn_taps_next(&taps, &run); count++)
-    if (count < room) stripes[count] = stripe(id, &run, stride);
+    if (count < room) stripe(id, &run, stride, &stripes[count]);
   return count;
 }
 
-idn_stripe idn_diagonal(int rank, const int64_t *size, const int64_t *stride) {
-  idn_stripe s = {0, 0, 0};
-  if (rank < 2) return s;
-  s.step = stride[rank - 2] + stride[rank - 1];
-  s.count = min64(size[rank - 2], size[rank - 1]);
+void idn_diagonal(int rank, const int64_t *size, const int64_t *stride,
+                  idn_stripe *s) {
+  s->first = s->step = s->count = 0;
+  if (rank < 2) return;
+  s->step = stride[rank - 2] + stride[rank - 1];
+  s->count = min64(size[rank - 2], size[rank - 1]);
   for (int d = 0; d < rank - 2; d++) {
-    s.first += idn_middle(size[d], 0) * stride[d];
-    if (size[d] == 0) s.count = 0;
+    s->first += idn_middle(size[d], 0) * stride[d];
+    if (size[d] == 0) s->count = 0;
   }
-  return s;
 }
 
 void idn_writetaps(const idn_identity *id, const int64_t *stride, float *data) {
@@ -225,7 +225,8 @@ void idn_writetaps(const idn_identity *id, const int64_t *stride, float *data) {
   idn_run run = {0};
   idn_taps_start(&taps, id);
   while (idn_taps_next(&taps, &run)) {
-    idn_stripe s = stripe(id, &run, stride);
+    idn_stripe s;
+    stripe(id, &run, stride, &s);
     float *p = data + s.first;
     for (int64_t k = 0; k < s.count; k++) {
       int negative = run.is_row && idn_negative(run.row, run.col + k);

@@ -89,7 +89,8 @@ int idn_stripes(const idn_identity *id, const int64_t *stride,
 
 /* The one stripe of the identity that idn_identity_init describes, without a
    cursor: sizes alone are the commonest call by far. */
-idn_stripe idn_diagonal(int rank, const int64_t *size, const int64_t *stride);
+void idn_diagonal(int rank, const int64_t *size, const int64_t *stride,
+                  idn_stripe *s);
 
 /* Writes the taps into the window's elements; every other element must be zero
    already. Strides count elements. */
