@@ -288,6 +288,58 @@ describe("A finalizer run by hand", function()
     assert.equal(1, values[24])
     assert.is_false(values[25])
   end)
+
+  -- So many finalizers wait that some of them run amidst an access.
+  if newproxy then
+    it("is noticed by the access that it falls into", function()
+      local t, fired, wanted = nil, 0, 20000
+      local function finalize()
+        fired = fired + 1
+        metatable.__gc(t)
+      end
+      local is_compiled = jit and jit.status()
+      if is_compiled then jit.off() end -- which would make the window smaller
+      collectgarbage()
+      collectgarbage("setstepmul", 1)
+      for _ = 1, wanted do getmetatable(newproxy(true)).__gc = finalize end
+      local n, hits, pad = 0, 0, nil
+      while fired < wanted do
+        n = n + 1
+        t = idinit(30, 30)
+        for _ = 1, n % 53 do pad = {} end
+        local before = fired
+        pcall(function() return t(1, 1), 1 end)
+        if fired > before then
+          hits = hits + 1
+          if pcall(function() return t(1, 1), 1 end) then error "a finalized tensor works" end
+        end
+      end
+      collectgarbage("setstepmul", 200)
+      if is_compiled then jit.on() end
+      assert.is_true(hits > 0 and pad ~= nil)
+    end)
+  end
+
+  it("is noticed by the module that is loaded anew", function()
+    local before = {}
+    for name, part in pairs(package.loaded) do
+      if name:find "^idinit" then before[name] = part end
+    end
+    for name in pairs(before) do package.loaded[name] = nil end
+    local again = require "idinit"
+    for name, part in pairs(before) do package.loaded[name] = part end
+    assert.is_false(again == idinit)
+    for _, finalize in ipairs { metatable.__gc, debug.getmetatable(again(2, 2)).__gc } do
+      for _, make in ipairs { idinit, again } do
+        local t = make(100, 100)
+        assert.is_true(t(1, 1) == 1 and idinit.is_tensor(t) and again.is_tensor(t))
+        assert.is_true(t == idinit(100, 100))
+        finalize(t)
+        assert.is_false((pcall(function() return t(1, 1), 1 end)))
+        assert.is_false(idinit.is_tensor(t) or again.is_tensor(t))
+      end
+    end
+  end)
 end)
 
 describe("Upvalues replaced by debug.setupvalue", function()

@@ -141,6 +141,7 @@ local function install(core, metatable)
   local function register(t)
     if not lend(t) then return unfit end
     local r = describe(t)
+    if not lend(t) then return unfit end -- a finalizer has run meanwhile
     records[t] = r
     return r
   end
