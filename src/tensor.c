@@ -498,6 +498,26 @@ static int lend(lua_State *L) {
   return 1;
 }
 
+/* outline(x): what access.lua records of a tensor: its rank, the position that
+   all indices 0 would have, extents, strides. Nothing for what is no tensor, or
+   has no indices, or positions that an int cannot hold. */
+static int outline(lua_State *L) {
+  const idn_tensor *t = idn_totensor(L, 1);
+  int64_t base = 0, span = 0;
+  if (!t || t->rank == 0) return 0;
+  for (int d = 0; d < t->rank; d++) {
+    base -= idn_stride(t)[d];
+    span += idn_stride(t)[d] * t->dim[d];
+    if (t->dim[d] > INT32_MAX || span > INT32_MAX) return 0;
+  }
+  luaL_checkstack(L, 2 * t->rank + 2, "too many results");
+  lua_pushnumber(L, t->rank);
+  lua_pushnumber(L, (lua_Number)base);
+  for (int d = 0; d < 2 * t->rank; d++)
+    lua_pushnumber(L, (lua_Number)t->dim[d]);
+  return 2 * t->rank + 2;
+}
+
 /* Where the extents lie and what the elements are, for the FFI: bytes from the
    userdata's payload. */
 static void pushlayout(lua_State *L) {
@@ -537,6 +557,7 @@ static const luaL_Reg metamethods[] = {
 static const luaL_Reg functions[] = {
     {"is_tensor", istensor},
     {"lend", lend},
+    {"outline", outline},
     {NULL, NULL},
 };
 

@@ -3,8 +3,8 @@
 --- reads through the FFI. What it cannot serve it hands to the C one, which
 --- also raises all errors.
 ---
---- For each tensor that is indexed there is a record of plain numbers, kept in
---- a table with weak keys: being in it is the proof that a userdata is a live
+--- For a tensor that is indexed there is a record of plain numbers, kept in a
+--- table with weak keys: being in it is the proof that a userdata is a live
 --- tensor, which no script can forge by swapping metatables. The core drops
 --- the record when the finalizer runs. Inside a loop all of the record is
 --- invariant, so what remains of an access is two comparisons and a load.
@@ -20,25 +20,23 @@
 local ffi = require "ffi"
 local header = require "idinit.foreign".header
 
-local LIMIT = 2 ^ 31 -- positions and extents below it are exact as ints
-
 -- A record: r[DATA] points to elements; the position of (i1, ..., ik) is
--- r[BASE] plus the indices times the strides. Extents follow r[FIXED], then
--- strides.
-local DATA, BASE, ACCESS, VIEWS, BLOCK, FIXED = 1, 2, 3, 4, 5, 5
+-- r[BASE] plus the indices times the strides. r[VIEWS] are its views, once it
+-- has any. Extents follow r[FIXED], then strides.
+local DATA, BASE, ACCESS, VIEWS, FIXED = 1, 2, 3, 4, 4
 
 --- Accessors for one rank, unrolled: a loop over the dimensions would end the
---- traces of the loops around it. All return nil where the C metamethod is to
---- judge. The last dimension mostly has stride 1, and is spared its
---- multiplication.
+--- traces of the loops around it. All but `row`, which makes the record of row
+--- i, return nil where the C metamethod is to judge. The last dimension mostly
+--- has stride 1, and is spared its multiplication.
 local template = [[
-local type, tobit, rawget, select = ...
+local type, tobit, rawget, select, accessors = ...
 local function at(r, $args)
   if not ($numbers) then return end
   local $ints = $tobits
   if $checks then
-    if r[$laststride] == 1 then return r[2] + $unitsum end
-    return r[2] + $sum
+    if r[$laststride] == 1 then return r[$base] + $unitsum end
+    return r[$base] + $sum
   end
 end
 return {
@@ -54,28 +52,47 @@ return {
   listed = function(r, key)
     if rawget(key, $rank + 1) == nil then return at(r, $keys) end
   end,
+  row = function(r, i)
+    return { r[$data], r[$base] + i * r[$firststride], accessors[$rank - 1],
+             false, $rest }
+  end,
 }
 ]]
 
-local function compile(rank)
+--- The words of the template that are lists over the dimensions.
+local function lists(rank)
   local parts = { args = {}, numbers = {}, ints = {}, tobits = {}, checks = {},
-                  keys = {}, sum = {} }
+                  keys = {}, sum = {}, rest = {} }
   for d = 1, rank do
     local i, n = "i" .. d, "n" .. d
+    local extent = ("r[%d]"):format(FIXED + d)
+    local stride = ("r[%d]"):format(FIXED + rank + d)
     parts.args[d] = i
     parts.keys[d] = ("rawget(key, %d)"):format(d)
     parts.numbers[d] = ('type(%s) == "number"'):format(i)
     parts.ints[d] = n
     parts.tobits[d] = ("tobit(%s)"):format(i)
-    parts.checks[d] = ("%s == %s and %s >= 1 and %s <= tobit(r[%d])"):format(
-      n, i, n, n, FIXED + d)
-    parts.sum[d] = ("%s * r[%d]"):format(n, FIXED + rank + d)
+    parts.checks[d] = ("%s == %s and %s >= 1 and %s <= tobit(%s)"):format(
+      n, i, n, n, extent)
+    parts.sum[d] = n .. " * " .. stride
+    if d > 1 then
+      parts.rest[d - 1], parts.rest[rank + d - 2] = extent, stride
+    end
   end
-  local words = { rank = rank, laststride = FIXED + 2 * rank }
+  return parts
+end
+
+local accessors = {}
+
+local function compile(rank)
+  local parts = lists(rank)
+  local words = { rank = rank, data = DATA, base = BASE,
+                  firststride = FIXED + rank + 1,
+                  laststride = FIXED + 2 * rank }
   words.sum = table.concat(parts.sum, " + ")
   parts.sum[rank] = parts.ints[rank]
   words.unitsum = table.concat(parts.sum, " + ")
-  for _, name in ipairs { "args", "ints", "tobits", "keys" } do
+  for _, name in ipairs { "args", "ints", "tobits", "keys", "rest" } do
     words[name] = table.concat(parts[name], ", ")
   end
   for _, name in ipairs { "numbers", "checks" } do
@@ -83,49 +100,84 @@ local function compile(rank)
   end
   local source = template:gsub("%$(%a+)", words)
   return assert(loadstring(source, "=idinit.access"))(
-    type, require "bit".tobit, rawget, select)
+    type, require "bit".tobit, rawget, select, accessors)
 end
 
-local accessors = setmetatable({}, {
+setmetatable(accessors, {
   __index = function(t, rank)
     t[rank] = compile(rank)
     return t[rank]
   end,
 })
 
---- The record of what is no tensor, or no tensor for the fast path: of rank 0,
---- or with positions that an int cannot hold.
+--- The record of what is no tensor, or none for the fast path.
 local function decline() end
 local unfit = {
   false, 0, { rank = 0, get = decline, set = decline, listed = decline }, false,
 }
 
-local function describe(t)
-  local h = ffi.cast(header, t)
-  local rank, span, base = h.rank, 0, 0
-  if rank == 0 then return unfit end
-  local r = { h.data, 0, accessors[rank], false, 1 }
-  for d = 1, rank do
-    local extent, stride = tonumber(h.dim[d - 1]), tonumber(h.dim[rank + d - 1])
-    r[FIXED + d], r[FIXED + rank + d] = extent, stride
-    span, base = span + extent * stride, base - stride
-    if extent >= LIMIT or span >= LIMIT then return unfit end
-  end
-  r[BASE] = base
-  return r
-end
+-- A sweep over rows makes views in blocks that grow, so that it leaves its
+-- compiled loop a few times only. Views are held if they are many, but not too
+-- many.
+local GROWTH, MOST, MANY, TOOMANY = 4, 1024, 64, 2 ^ 14
 
---- The record of row i of the tensor that `r` describes.
-local function describerow(r, i)
-  local rank = r[ACCESS].rank
-  local row = {
-    r[DATA], r[BASE] + i * r[FIXED + rank + 1], accessors[rank - 1], false, 1,
-  }
-  for d = 2, rank do
-    row[FIXED + d - 1], row[FIXED + rank + d - 2] =
-      r[FIXED + d], r[FIXED + rank + d]
+--- Returns a function(t, r, i) for t[i] where it has rank > 1 and the record r,
+--- which has no view of that row. Views are userdata, which a trace cannot make,
+--- and so are kept in r[VIEWS]. (FFI structs in their place would be optimised
+--- away but keep nothing alive; tables would escape.)
+local function viewmaker(index, records)
+  local weak = { __mode = "v" }
+  local held = {}
+  local token = ffi.typeof "struct { char unused; }"
+
+  local function release()
+    for k = #held, 1, -1 do
+      setmetatable(held[k], weak)
+      held[k] = nil
+    end
   end
-  return row
+
+  --- Views are kept weakly. But where the Lua heap is small, making a thousand
+  --- is enough for the collector to take all of them away, and the next sweep
+  --- would make them anew. So they are held until one collection has seen, and
+  --- counted, them.
+  local function hold(views)
+    if #held == 0 then ffi.gc(token(), release) end
+    held[#held + 1] = setmetatable(views, nil)
+  end
+
+  --- Adds rows i to `last` where they are missing.
+  local function add(t, r, views, i, last)
+    local row = r[ACCESS].row
+    local wanted = index(t, i) -- held here, or the next could collect it
+    views[i], records[wanted] = wanted, row(r, i)
+    for k = i + 1, last do
+      if not records[views[k]] then
+        local view = index(t, k)
+        views[k], records[view] = view, row(r, k)
+      end
+    end
+    return wanted
+  end
+
+  local function make(t, r, i)
+    local extent = r[FIXED + 1]
+    if not (i >= 1 and i <= extent and i % 1 == 0) then return index(t, i) end
+    local views = r[VIEWS] or setmetatable({ block = 1, next = 1 }, weak)
+    local ahead = i - views.next
+    local is_sweep = ahead >= 0 and ahead <= views.block
+    views.block = is_sweep and math.min(GROWTH * views.block, MOST) or 1
+    views.next = math.min(i + views.block, extent + 1)
+    if (ahead < 0 or views.block >= MANY) and extent <= TOOMANY
+      and getmetatable(views) then
+      hold(views)
+    end
+    r[VIEWS] = views
+    return add(t, r, views, i, views.next - 1)
+  end
+
+  for _, f in ipairs { release, hold, add, make } do jit.off(f) end
+  return make
 end
 
 --- Replaces element access in a metatable of tensors, and the methods `get` and
@@ -133,41 +185,31 @@ end
 ---@param core table      the C module
 ---@param metatable table
 local function install(core, metatable)
-  local records, methods, lend = core.records, core.methods, core.lend
+  local records, methods = core.records, core.methods
+  local lend, outline = core.lend, core.outline
   local index, newindex = metatable.__index, metatable.__newindex
   local get, set = methods.get, methods.set
-  local weak = { __mode = "v" }
+  local makeview = viewmaker(index, records)
 
-  local function register(t)
-    if not lend(t) then return unfit end
-    local r = describe(t)
+  local function enter(t, rank, base, ...)
+    if not rank then return unfit end
+    local r = { ffi.cast(header, t).data, base, accessors[rank], false, ... }
     if not lend(t) then return unfit end -- a finalizer has run meanwhile
     records[t] = r
     return r
   end
 
-  --- Views are userdata, which a trace cannot make. So t[i] keeps those it
-  --- made, weakly: they hold the buffer, never the other way round. A sweep
-  --- over rows makes them in blocks that double, so that it leaves its compiled
-  --- loop a few times only. (FFI structs in their place would be optimised away
-  --- but keep nothing alive; tables would escape.)
-  local function makeviews(t, r, i)
-    if not (i >= 1 and i <= r[FIXED + 1] and i % 1 == 0) then
-      return index(t, i)
-    end
-    local views = r[VIEWS] or setmetatable({}, weak)
-    local wanted = index(t, i) -- held here, or the block could lose it again
-    views[i], records[wanted] = wanted, describerow(r, i)
-    for k = i + 1, math.min(i + r[BLOCK] - 1, r[FIXED + 1]) do
-      if not records[views[k]] then
-        local view = index(t, k)
-        views[k], records[view] = view, describerow(r, k)
-      end
-    end
-    r[VIEWS], r[BLOCK] = views, math.min(2 * r[BLOCK], 1024)
-    return wanted
+  --- A record costs as much as ten reads in C, so a tensor is not given one at
+  --- first sight, but after a few. Who is counted does not matter: the number
+  --- changes, so that no pattern of others keeps one that is read again and
+  --- again from its turn.
+  local misses, enough = 0, 1
+  local function register(t)
+    misses = misses + 1
+    if misses < enough then return unfit end
+    misses, enough = 0, enough % 16 + 1
+    return enter(t, outline(t))
   end
-  jit.off(makeviews)
 
   function metatable.__index(t, key)
     local kind = type(key)
@@ -187,7 +229,7 @@ local function install(core, metatable)
       elseif rank > 1 then
         local view = r[VIEWS] and r[VIEWS][key]
         if view and records[view] then return view end
-        return makeviews(t, r, key)
+        return makeview(t, r, key)
       end
     end
     return index(t, key)
