@@ -177,10 +177,14 @@ fuzz:
 	  $(KINDS:%=build/asan/%/idinit/core.so)
 	@spec/tools/fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
+build/%/limits.so: spec/bench/limits.c build/%/idinit/core.so
+	$(CC) $(C99) $(CFLAGS) $(addprefix -I,$(call headers,$(notdir $*))) \
+	  $(LIBFLAG) -fvisibility=default -o $@ $<
+
+bench: KINDS = luajit lua5.4
 bench:
-	@spec/tools/need cc luajit luajit-dev lua5.4 lua5.4-dev
-	@$(MAKE) --no-print-directory build/luajit/idinit/core.so \
-	  build/lua5.4/idinit/core.so
+	@spec/tools/need cc $(KINDS) $(KINDS:%=%-dev)
+	@$(MAKE) --no-print-directory $(KINDS:%=build/%/limits.so)
 	@spec/tools/lua luajit spec/bench/run.lua
 
 .PHONY: install clean demo test hosts windows lint asan valgrind fuzz bench FORCE
