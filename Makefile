@@ -7,6 +7,9 @@
 #   make hosts      the programs that embed Lua, with idinit inside
 #   make windows    build/windows/<lua>/idinit/core.dll, by MinGW
 #   make lint | asan | valgrind | fuzz | bench | clean
+#   make mutate     breaks the sources in one place after another, and the specs
+#                   have to notice; MUTATE= names files or FILE:LINE
+#   make coverage   the lines that no spec runs
 #
 # Demo and the targets below it install what they need where apt-get is to be
 # had, and say so.
@@ -177,6 +180,25 @@ fuzz:
 	  $(KINDS:%=build/asan/%/idinit/core.so)
 	@spec/tools/fuzz $(FUZZ_SECONDS) $(FUZZERS)
 
+MUTATE = src/taps.c src/identity.c lua/idinit/keywords.lua
+
+mutate:
+	@spec/tools/need cc luajit luajit-dev busted
+	@luajit spec/tools/mutate.lua \
+	  '$(CC) $(C99) -O2 -I$(call headers,luajit)' $(MUTATE)
+
+coverage: LUAS = lua5.4 luajit-joff
+coverage:
+	@spec/tools/need cc gcc lua5.4 $(KINDS) $(KINDS:%=%-dev) busted
+	@$(MAKE) --no-print-directory CC=gcc CFLAGS='-O0 --coverage' \
+	  $(KINDS:%=build/coverage/%/idinit/core.so)
+	@$(MAKE) --no-print-directory $(KINDS:%=build/coverage/%/lines.so)
+	@spec/tools/coverage '$(SPEC)' $(LUAS)
+
+build/coverage/%/lines.so: spec/tools/lines.c
+	$(CC) $(C99) -fvisibility=default $(CFLAGS) -I$(call headers,$*) \
+	  $(LIBFLAG) -o $@ $<
+
 build/%/limits.so: spec/bench/limits.c build/%/idinit/core.so
 	$(CC) $(C99) $(CFLAGS) $(addprefix -I,$(call headers,$(notdir $*))) \
 	  $(LIBFLAG) -fvisibility=default -o $@ $<
@@ -187,5 +209,6 @@ bench:
 	@$(MAKE) --no-print-directory $(KINDS:%=build/%/limits.so)
 	@spec/tools/lua luajit spec/bench/run.lua
 
-.PHONY: install clean demo test hosts windows lint asan valgrind fuzz bench FORCE
+.PHONY: install clean demo test hosts windows lint asan valgrind fuzz mutate \
+  coverage bench FORCE
 FORCE:

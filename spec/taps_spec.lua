@@ -125,6 +125,16 @@ describe("idinit.taps", function()
     end
   end)
 
+  it("gives signs to rows and columns of more than 32 bits", function()
+    local function at(row, column)
+      return taps(2 ^ 34, 2 ^ 33, { fit = "hadamard", gain = 2 ^ 17,
+        window = { { row, row }, { column, column } } })
+    end
+    assert.equal("1 at (1,1)", at(2 ^ 32, 1))
+    assert.equal("-1 at (1,1)", at(2 ^ 32 + 1, 2 ^ 32 + 1))
+    assert.equal("1 at (1,1)", at(2 ^ 32 + 2, 2 ^ 32 + 2))
+  end)
+
   it("refuses what the initialiser refuses", function()
     fails(function() idinit.taps() end, "size expected, got nothing")
     fails(function() idinit.taps { gain = 2 } end, "size expected, got nothing")
