@@ -187,7 +187,7 @@ mutate:
 	@luajit spec/tools/mutate.lua \
 	  '$(CC) $(C99) -O2 -I$(call headers,luajit)' $(MUTATE)
 
-coverage: LUAS = lua5.4 luajit-joff
+coverage: LUAS = lua5.4 luajit-joff luajit
 coverage:
 	@spec/tools/need cc gcc lua5.4 $(KINDS) $(KINDS:%=%-dev) busted
 	@$(MAKE) --no-print-directory CC=gcc CFLAGS='-O0 --coverage' \

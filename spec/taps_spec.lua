@@ -143,5 +143,7 @@ describe("idinit.taps", function()
     fails(function() idinit.taps(3, 3, { gian = 2 }) end, '"gian"', '"gain"')
     fails(function() idinit.taps(3, 3, { shift = 0.5 }) end, "shift", "0.5")
     fails(function() idinit.taps(2 ^ 54, 3) end, "size 1")
+    fails(function() idinit.taps(1, 3, 3, { center = { 2 } }) end,
+      "center: 2 out of range [1, 1] in dimension 1")
   end)
 end)
