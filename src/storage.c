@@ -109,8 +109,8 @@ static void collect(lua_State *L, idn_heap *heap, size_t bytes) {
   heap->trigger = heap->live + allowance(L, heap->live);
   if (heap->held < heap->trigger || heap->wanted || !idn_gcrunning(L)) return;
   freespares(heap);
+  lua_pushcfunction(L, fullcollection); /* may raise on some Luas */
   heap->wanted = bytes;
-  lua_pushcfunction(L, fullcollection);
   int status = lua_pcall(L, 0, 0, 0);
   heap->wanted = 0;
   heap->live = heap->held;
