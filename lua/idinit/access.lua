@@ -117,8 +117,7 @@ local unfit = {
 }
 
 -- A sweep over rows makes views in blocks that grow, so that it leaves its
--- compiled loop a few times only. Views are held if they are many, but not too
--- many.
+-- compiled loop a few times only. Many are held, but of too many only the last.
 local GROWTH, MOST, MANY, TOOMANY = 4, 1024, 64, 2 ^ 14
 
 --- Returns a function(t, r, i) for t[i] where it has rank > 1 and the record r,
@@ -161,17 +160,18 @@ local function viewmaker(index, records)
   end
 
   local function make(t, r, i)
-    local extent = r[FIXED + 1]
+    local extent, views = r[FIXED + 1], r[VIEWS]
     if not (i >= 1 and i <= extent and i % 1 == 0) then return index(t, i) end
-    local views = r[VIEWS] or setmetatable({ block = 1, next = 1 }, weak)
-    local ahead = i - views.next
-    local is_sweep = ahead >= 0 and ahead <= views.block
-    views.block = is_sweep and math.min(GROWTH * views.block, MOST) or 1
-    views.next = math.min(i + views.block, extent + 1)
-    if (ahead < 0 or views.block >= MANY) and extent <= TOOMANY
-      and getmetatable(views) then
-      hold(views)
+    local ahead = views and i - views.next or 0
+    local is_sweep = views and ahead >= 0 and ahead <= views.block
+    local block = is_sweep and math.min(GROWTH * views.block, MOST) or 1
+    if not views or extent > TOOMANY and views.made >= MOST then
+      -- A table of all would take long to look through in every collection.
+      views = setmetatable({ made = 0 }, weak)
     end
+    views.block, views.next = block, math.min(i + block, extent + 1)
+    views.made = views.made + block
+    if (ahead < 0 or block >= MANY) and getmetatable(views) then hold(views) end
     r[VIEWS] = views
     return add(t, r, views, i, views.next - 1)
   end
