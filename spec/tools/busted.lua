@@ -2,7 +2,17 @@
 --   spec/tools/lua KIND spec/tools/busted.lua ARGUMENT...
 -- Appends "passed failed skipped" to the file that IDINIT_TALLY names.
 
+-- With IDINIT_GCSTRESS=n all garbage is collected every n instructions, and much
+-- of it at every allocation between.
+
 local tally = os.getenv "IDINIT_TALLY"
+local stress = tonumber(os.getenv "IDINIT_GCSTRESS")
+
+if stress then
+  collectgarbage("setpause", 0)
+  collectgarbage("setstepmul", 400)
+  debug.sethook(function() collectgarbage() end, "", stress)
+end
 
 package.preload["busted.outputHandlers.tally"] = function()
   return function(options)
