@@ -135,7 +135,7 @@ static void checkcursor(const idn_identity *id, int is_whole) {
     n++;
   }
   if (n < RUNS) CHECK(!idn_taps_next(&taps, &runs[0]));
-  if (n < RUNS && is_whole) CHECK(count == counttaps(id));
+  if (n < RUNS && is_whole && id->gain != 0) CHECK(count == counttaps(id));
 }
 
 /* -- Windows that are made ------------------------------------------------ */
@@ -170,6 +170,36 @@ static void visit(const idn_identity *id, const int64_t *stride, char *visits) {
     }
 }
 
+/* Stripes cover what the cursor came to, if they are all there are. */
+static void checkstripes(const idn_identity *id, const int64_t *stride,
+                         const char *visits, int64_t span) {
+  enum { ROOM = 4 };
+  idn_stripe stripes[ROOM + 1];
+  int64_t covered = 0, visited = 0;
+  int count = idn_stripes(id, stride, stripes, ROOM);
+  CHECK(count >= 0 && count <= ROOM + 1);
+  for (int n = 0; n < count && n < ROOM; n++)
+    for (int64_t k = 0; k < stripes[n].count; k++) {
+      int64_t at = stripes[n].first + k * stripes[n].step;
+      CHECK(at >= 0 && at < span && visits[at]);
+      covered++;
+    }
+  for (int64_t k = 0; k < span; k++) visited += visits[k];
+  CHECK(count <= ROOM ? covered == visited : covered < visited);
+}
+
+/* The short way to the commonest identities is the same as the long one. */
+static void checkdiagonal(const idn_identity *id, const int64_t *stride) {
+  idn_identity plain = *id;
+  idn_stripe wanted = {0, 0, 0}, got;
+  idn_identity_init(&plain, id->rank, id->length);
+  idn_stripes(&plain, stride, &wanted, 1);
+  idn_diagonal(id->rank, id->length, stride, &got);
+  CHECK(got.count == wanted.count);
+  if (got.count > 0) CHECK(got.first == wanted.first);
+  if (got.count > 1) CHECK(got.step == wanted.step);
+}
+
 /* Every element of the window, and the gaps between, in a block that holds
    these and no more. */
 static void checkwindow(const idn_identity *id, const int64_t *stride,
@@ -182,6 +212,8 @@ static void checkwindow(const idn_identity *id, const int64_t *stride,
   for (int64_t k = 0; k < span; k++) data[k] = UNTOUCHED;
   idn_writetaps(id, stride, data);
   visit(id, stride, visits);
+  checkstripes(id, stride, visits, span);
+  checkdiagonal(id, stride);
   do {
     int64_t k = offset(id, stride, at);
     int is_tap = define(id, at, &exact);
@@ -226,7 +258,7 @@ static int64_t drawedge(bytes *b, int64_t low, int64_t high) {
 }
 
 static double drawgain(bytes *b) {
-  static const double gains[] = {1, 100, -1, 0.1, 1e-40, 3e38, 1e300};
+  static const double gains[] = {1, 0, -1, 0.1, 1e-40, 3e38, 1e300};
   int64_t n = draw(b, 0, 9);
   if (n == 9) return (double)draw(b, -1000000, 1000000) / 1024;
   return n < 7 ? gains[n] : n == 7 ? (double)NAN : -(double)INFINITY;
