@@ -9,8 +9,10 @@
 
 #if defined(__GNUC__)
 #define IDN_NORETURN __attribute__((noreturn))
+#define IDN_UNREACHABLE() __builtin_unreachable()
 #else
 #define IDN_NORETURN
+#define IDN_UNREACHABLE()
 #endif
 
 #if defined(_WIN32)

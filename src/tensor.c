@@ -3,7 +3,6 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Up to this size the elements lie in the userdata: one allocation, which the
@@ -20,7 +19,7 @@ int idn_fail(lua_State *L, int level, const char *format, ...) {
   va_end(args);
   lua_concat(L, 2);
   lua_error(L);
-  abort();
+  IDN_UNREACHABLE(); /* lua.h does not say that lua_error never returns */
 }
 
 const char *idn_pushnumber(lua_State *L, double n) {

@@ -8,27 +8,39 @@ ffi.cdef "void *calloc(size_t, size_t); void free(void *);"
 local C = ffi.C
 
 local function small(report)
-  local COUNT = 100000
-  local array, kept = ffi.typeof "float[15]", nil
+  local array, kept = ffi.typeof "float[15]", nil -- luacheck: ignore 311
   local init = idinit { gain = 2 }
-  local times = measure.medians({
-    limit = function()
-      for _ = 1, COUNT do
-        kept = array()
-        kept[0], kept[6], kept[12] = 1, 1, 1
-      end
-    end,
-    sizes = function() for _ = 1, COUNT do kept = idinit(3, 5) end end,
-    keywords = function() for _ = 1, COUNT do kept = idinit(3, 5, { gain = 2 }) end end,
-    partial = function() for _ = 1, COUNT do kept = init(3, 5) end end,
-  }, 9)
-  local limit = times.limit / COUNT
-  report { what = "idinit(3, 5)", ours = times.sizes / COUNT, limit = limit, bar = 5, peer = "3x5" }
-  report { what = "idinit(3, 5, {gain = 2})", ours = times.keywords / COUNT, limit = limit }
-  report { what = "idinit{gain = 2}, called with (3, 5)", ours = times.partial / COUNT, limit = limit }
+  local function row(what, f, peer, bar)
+    local count = 100000
+    return report(measure.row {
+      what = what, bar = bar, peer = peer, count = count, rounds = 9,
+      ours = function() f(count) end,
+      limit = function()
+        for _ = 1, count do
+          kept = array()
+          kept[0], kept[6], kept[12] = 1, 1, 1
+        end
+      end,
+    })
+  end
+  local made = row("idinit(3, 5)", function(count)
+    for _ = 1, count do kept = idinit(3, 5) end
+  end, "3x5", 5)
+  for name, seconds in pairs(made.peers) do
+    report {
+      what = "idinit(3, 5) / " .. name, ours = made.ours, limit = seconds,
+      ratio = made.ours / seconds, bar = 1 / 5,
+    }
+  end
+  row("idinit(3, 5, {gain = 2})", function(count)
+    for _ = 1, count do kept = idinit(3, 5, { gain = 2 }) end
+  end, "3x5 gain")
+  row("init(3, 5), init = idinit {gain = 2}", function(count)
+    for _ = 1, count do kept = init(3, 5) end
+  end, "3x5 gain")
 end
 
---- What is the least that can be done: the diagonal of zeros.
+--- The least that can be done: a diagonal on zeros.
 local function bare(n)
   local p = ffi.cast("float *", C.calloc(n * n, 4))
   for k = 0, n * n - 1, n + 1 do p[k] = 1 end
@@ -36,72 +48,86 @@ local function bare(n)
 end
 
 local function square(report, n, bar, count, rounds)
-  local kept = {}
-  local times = measure.medians({
-    limit = function() for _ = 1, count do C.free(bare(n)) end end,
-    ours = function() for _ = 1, count do idinit(n, n) end end,
-    shifted = function() for _ = 1, count do idinit(n, n, { shift = { 0, 7 } }) end end,
-  }, rounds)
   local what = ("idinit(%d, %d)"):format(n, n)
-  report { what = what, ours = times.ours / count, limit = times.limit / count, bar = bar, peer = n .. "x" .. n }
-  report { what = what .. " with a shift / without", ours = times.shifted / count, limit = times.ours / count, bar = 1.05 }
-  collectgarbage()
-  local first, least = {}, {}
-  for round = 1, rounds do
-    first[round] = measure.time(function() for k = 1, count do kept[k] = idinit(n, n) end end)
-    kept = {}
-    collectgarbage()
-    collectgarbage()
-    least[round] = measure.time(function() for k = 1, count do kept[k] = bare(n) end end)
-    for k = 1, count do C.free(kept[k]) end
-    kept = {}
+  local kept = {} -- luacheck: ignore 241
+  local function row(name, f, limit, more)
+    more = more or {}
+    more.what, more.ours, more.limit = what .. name, f, limit
+    more.count, more.rounds = count, rounds
+    report(measure.row(more))
   end
-  report {
-    what = what .. ", all kept", ours = measure.median(first) / count,
-    limit = measure.median(least) / count,
-  }
+  local function plain() for _ = 1, count do idinit(n, n) end end
+  local function least() for _ = 1, count do C.free(bare(n)) end end
+  row("", plain, least, { bar = bar, peer = n .. "x" .. n })
+  row(", one element written", function()
+    for _ = 1, count do
+      local t = idinit(n, n)
+      t[n][1] = 5
+    end
+  end, least)
+  row(", all kept", function() for k = 1, count do kept[k] = idinit(n, n) end end, function()
+    for k = 1, count do kept[k] = ffi.gc(bare(n), C.free) end
+  end, {
+    before = function()
+      kept = {}
+      collectgarbage()
+      collectgarbage()
+    end,
+  })
+  kept = {}
+  row(", shifted / unshifted", function()
+    for _ = 1, count do idinit(n, n, { shift = { 0, 7 } }) end
+  end, plain, { bar = 1.05 })
 end
 
 local function kernel(report)
-  local size = { 3, 3, 1024, 1024 }
-  local times = measure.medians({
-    ours = function() idinit(3, 3, 1024, 1024, { shift = { 0, 0, 5 } }) end,
-    limit = function() C.free(ffi.cast("float *", C.calloc(9 * 1024 * 1024, 4))) end,
-  }, 9)
-  report {
-    what = ("(%s) with a shift of the channels / calloc"):format(table.concat(size, ", ")),
-    ours = times.ours, limit = times.limit, peer = "kernel",
-  }
+  local function plain() idinit(3, 3, 1024, 1024) end
+  local function shifted() idinit(3, 3, 1024, 1024, { shift = { 0, 0, 5 } }) end
+  report(measure.row {
+    what = "(3, 3, 1024, 1024), channels shifted", ours = shifted, peer = "kernel", rounds = 9,
+    limit = function()
+      local p = ffi.cast("float *", C.calloc(9 * 1024 * 1024, 4)) + 4 * 1024 * 1024
+      for k = 0, 1023 do p[k * 1024 + (k + 1019) % 1024] = 1 end
+      C.free(p - 4 * 1024 * 1024)
+    end,
+  })
+  report(measure.row {
+    what = "(3, 3, 1024, 1024), shifted / unshifted", ours = shifted, limit = plain, bar = 1.05,
+  })
 end
 
 local function into(report)
-  local n = 1024
-  local p = ffi.new("float[?]", n * n)
-  local times = measure.medians({
-    limit = function()
-      for _ = 1, 20 do
-        ffi.fill(p, n * n * 4)
-        for k = 0, n * n - 1, n + 1 do p[k] = 1 end
-      end
-    end,
-    ours = function() for _ = 1, 20 do idinit.into(p, n, n) end end,
-  }, 15)
-  report { what = "idinit.into(float[n], 1024, 1024)", ours = times.ours / 20, limit = times.limit / 20, bar = 1.15 }
+  local n, count = 1024, 20
+  local t = idinit.zeros(n, n)
+  local p = t:data()
+  local function limit()
+    for _ = 1, count do
+      ffi.fill(p, n * n * 4)
+      for k = 0, n * n - 1, n + 1 do p[k] = 1 end
+    end
+  end
+  report(measure.row {
+    what = "idinit.into(float *, 1024, 1024)", bar = 1.15, count = count, limit = limit,
+    ours = function() for _ = 1, count do idinit.into(p, n, n) end end,
+  })
+  report(measure.row {
+    what = "idinit.into(tensor of 1024 x 1024)", bar = 1.15, count = count, limit = limit,
+    ours = function() for _ = 1, count do idinit.into(t) end end,
+  })
 end
 
 local function taps(report)
   local n = 100000
-  local times = measure.medians({
+  report(measure.row {
+    what = "a tap of idinit.taps(100000, 100000)", count = n,
     ours = function() for _ in idinit.taps(n, n) do end end,
-    limit = function() for _ in pairs { 1 } do end end,
-  }, 9)
-  report { what = "a tap of idinit.taps", ours = times.ours / n, limit = nil }
+  })
 end
 
 return function(report)
   small(report)
-  square(report, 1024, 1.25, 50, 7)
-  square(report, 4096, 1.15, 5, 7)
+  square(report, 1024, 1.25, 40, 9)
+  square(report, 4096, 1.15, 5, 9)
   square(report, 16384, 1.1, 1, 5)
   kernel(report)
   into(report)

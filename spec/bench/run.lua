@@ -1,86 +1,100 @@
---- What `make bench` prints: medians of interleaved runs against what the
---- machine allows and what others take. A row that is over its bar says so;
---- machines are noisy, so run it again before believing it.
+--- What `make bench` prints: medians of functions that take turns, against what
+--- the machine allows, and what others take for the same. A row that is over its
+--- bar says so; machines are noisy, so run it again before believing it.
 
 local measure = require "spec.bench.measure"
+local peers = require "spec.bench.peers"
 
-local peers = {} -- by thing: "NumPy 1.5 us, PyTorch 1.7 us"
+local function significant(x, unit)
+  local digits = x < 9.995 and 2 or x < 99.95 and 1 or 0
+  return ("%." .. digits .. "f %s"):format(x, unit)
+end
 
 local function duration(s)
-  if s < 1e-6 then return ("%.2f ns"):format(s * 1e9) end
-  if s < 1e-3 then return ("%.2f us"):format(s * 1e6) end
-  if s < 1 then return ("%.2f ms"):format(s * 1e3) end
-  return ("%.2f s"):format(s)
+  if not s then return "" end
+  if s < 1e-6 then return significant(s * 1e9, "ns") end
+  if s < 1e-3 then return significant(s * 1e6, "us") end
+  if s < 1 then return significant(s * 1e3, "ms") end
+  return significant(s, "s")
 end
 
-local function verdict(ok) return ok and "ok" or "over" end
+local function print_(...)
+  print((("%-44s %9s %9s %7s %7s %-5s" .. (" %9s"):rep(#peers.names)):format(...):gsub(" +$", "")))
+end
 
---- Prints a row: `ours` and `limit` in seconds; `bar` for their ratio, or `most`
---- for their difference, or none.
+local function heading(text, limit)
+  print()
+  print_(text, "idinit", limit or "limit", "ratio", "bar", "", unpack(peers.names))
+end
+
+--- Prints a row, and returns it: `ours` and `limit` in seconds, or `memory` in
+--- MiB; `bar` for the ratio, `most` for the difference or the memory, or none.
 local function report(row)
-  local ratio = row.ratio or row.limit and row.ours / row.limit
-  local bar, ok = "", ""
-  if row.bar then
-    bar, ok = ("%gx"):format(row.bar), verdict(ratio <= row.bar)
+  local bar, ok, theirs = "", nil, {}
+  if row.memory then
+    bar, ok = ("%.0f"):format(row.most), row.memory <= row.most
+  elseif row.bar and row.ratio then
+    bar, ok = ("%gx"):format(row.bar), row.ratio <= row.bar
   elseif row.most then
-    bar, ok = "+" .. duration(row.most), verdict(row.ours - row.limit <= row.most)
+    bar, ok = "+" .. duration(row.most):gsub("%.00", ""), row.ours - row.limit <= row.most
   end
-  print(("%-52s %10s %10s %8s %9s %-4s %s"):format(row.what, row.ours and duration(row.ours) or "",
-    row.limit and duration(row.limit) or "", ratio and ("%.2f"):format(ratio) or "", bar, ok,
-    row.note or peers[row.peer] or ""))
+  for k, name in ipairs(peers.names) do theirs[k] = duration((row.peers or {})[name]) end
+  print_(row.what, row.memory and ("%.0f MiB"):format(row.memory) or duration(row.ours),
+    duration(row.limit), row.ratio and ("%.2f"):format(row.ratio) or "", bar,
+    ok == nil and "" or ok and "ok" or "over", unpack(theirs))
+  return row
 end
 
-local function heading(text)
-  print(("\n%-52s %10s %10s %8s %9s"):format(text, "idinit", "limit", "ratio", "bar"))
-end
-
-local function readpeers()
-  for _, line in ipairs(measure.lines "/usr/bin/python3 spec/bench/peers.py") do
-    local peer, thing, seconds = line[1], line[2], tonumber(line[3])
-    if thing == "skipped" then
-      print(("%s is skipped: %s"):format(peer, line[3]))
-    elseif seconds then
-      local text = ("%s %s"):format(peer, duration(seconds))
-      peers[thing] = peers[thing] and peers[thing] .. ", " .. text or text
-    end
+local function garbage(case, what, rounds, bar, most, peer)
+  local ours, limit, ratio, memory = {}, {}, {}, 0
+  for round = 1, rounds do
+    local line = measure.lines("spec/tools/lua luajit spec/bench/garbage.lua '" .. case .. "'")[1]
+    ours[round], limit[round] = tonumber(line[1]), tonumber(line[2])
+    ratio[round] = ours[round] / limit[round]
+    memory = math.max(memory, tonumber(line[3]))
   end
-  if not pcall(require, "torch") then print "Torch7 is skipped: it is not installed" end
-end
-
-local function garbage(case, what, bar, most)
-  local line = measure.lines("spec/tools/lua luajit spec/bench/garbage.lua " .. case)[1]
-  local peak = tonumber(line[3])
   report {
-    what = what, ours = tonumber(line[1]), limit = tonumber(line[2]), bar = bar,
-    note = ("peak %.0f MiB%s"):format(peak, most and (", bar %d MiB %s"):format(most,
-      verdict(peak < most)) or ""),
+    what = what, ours = measure.median(ours), limit = measure.median(limit),
+    ratio = measure.median(ratio), bar = bar, peers = peer and peers.time(peer),
   }
+  report { what = "  peak of memory", memory = memory, most = most }
 end
 
-local function plain(kind)
-  heading(kind .. " / a C function that only does it")
+local function plain(kind, bars)
+  heading(kind, "C function")
   for _, line in ipairs(measure.lines("spec/tools/lua " .. kind .. " spec/bench/plain.lua")) do
-    report {
-      what = line[1], ours = tonumber(line[2]), limit = tonumber(line[3]), bar = tonumber(line[4]),
-    }
+    if line[1] == "accessor" then
+      print("elements are accessed by functions of " .. line[2])
+    else
+      report {
+        what = line[1], ours = tonumber(line[2]), limit = tonumber(line[3]),
+        ratio = tonumber(line[4]), bar = bars and tonumber(line[5]),
+      }
+    end
   end
 end
 
 io.stdout:setvbuf "line"
-print(jit.version .. ", " .. jit.os .. " " .. jit.arch)
-readpeers()
-heading "LuaJIT, 1000 x 1000, an element / raw FFI pointer"
+peers.start()
+print(("%s, %s %s"):format(jit.version, jit.os, jit.arch))
+for _, name in ipairs(peers.missing) do print(name .. " is not installed: skipped") end
+
+heading("An element of 1000 x 1000, compiled", "pointer")
 require "spec.bench.access" (report)
-heading "LuaJIT / calloc + diagonal + free, or ffi.new"
+heading "Identities"
 require "spec.bench.creation" (report)
-heading "LuaJIT, garbage / calloc + diagonal + free"
-garbage("alone", "100,000 x (256 x 256)", 2.5, 100)
-garbage("written", "100,000 x (256 x 256), each written to", nil, 100)
-garbage("beside", "100,000 x (256 x 256) beside 1,000,000 tables", 16, 512)
-garbage("large", "2,000 x (4096 x 4096)", nil, 1024)
-plain "lua5.4"
+heading("Garbage", "calloc")
+garbage("alone", "100,000 x (256 x 256)", 3, 2.5, 100, "garbage")
+garbage("written", "the same, one element written", 3, nil, 100)
+garbage("beside", "the same beside 1,000,000 small tables", 3, 16, 512)
+garbage("written beside", "the same, one element written", 1, nil, 512)
+garbage("large", "2,000 x (4096 x 4096)", 1, nil, 1024)
+garbage("huge", "1 x (28,000 x 28,000)", 3, nil, 400)
+plain("lua5.4", true)
 plain "luajit-joff"
-heading "Layers"
+plain "luajit-noffi"
+heading("Layers", "")
 require "spec.bench.layers" (function(row)
-  report { what = row.name:sub(1, 52), ratio = row.ratio, bar = row.ratio and row.limit, note = row.detail }
+  report { what = row.name, ratio = row.ratio, bar = row.limit }
+  print("  " .. row.detail)
 end)
