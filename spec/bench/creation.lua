@@ -8,7 +8,7 @@ ffi.cdef "void *calloc(size_t, size_t); void free(void *);"
 local C = ffi.C
 
 local function small(report)
-  local array, kept = ffi.typeof "float[15]", nil -- luacheck: ignore 311
+  local array, kept = ffi.typeof "float[15]", nil -- luacheck: ignore 331
   local init = idinit { gain = 2 }
   local function row(what, f, peer, bar)
     local count = 100000
