@@ -7,6 +7,7 @@
 #   make hosts      the programs that embed Lua, with idinit inside
 #   make windows    build/windows/<lua>/idinit/core.dll, by MinGW
 #   make lint | asan | valgrind | fuzz | bench | clean
+#   make gcstress   the specs with a collection every few instructions
 #   make mutate     breaks the sources in one place after another, and the specs
 #                   have to notice; MUTATE= names files or FILE:LINE
 #   make coverage   the lines that no spec runs
@@ -150,6 +151,13 @@ asan:
 	@IDINIT_BUILD=build/asan $(UNDER)='$(CURDIR)/spec/tools/asan' \
 	  spec/tools/test '$(SPEC)' $(LUAS)
 
+gcstress: LUAS = luajit-joff lua5.4
+gcstress:
+	@spec/tools/need cc $(KINDS) $(KINDS:%=%-dev) busted
+	@$(MAKE) --no-print-directory $(KINDS:%=build/%/idinit/core.so)
+	@IDINIT_GCSTRESS=30000 IDINIT_BUSTED=--exclude-tags=once,native \
+	  spec/tools/test '$(SPEC)' $(LUAS)
+
 VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full \
   --keep-debuginfo=yes
 
@@ -209,6 +217,6 @@ bench:
 	@$(MAKE) --no-print-directory $(KINDS:%=build/%/limits.so)
 	@spec/tools/lua luajit spec/bench/run.lua
 
-.PHONY: install clean demo test hosts windows lint asan valgrind fuzz mutate \
-  coverage bench FORCE
+.PHONY: install clean demo test hosts windows lint asan valgrind \
+  gcstress fuzz mutate coverage bench FORCE
 FORCE:

@@ -295,7 +295,7 @@ describe("A finalizer run by hand", function()
       local t, fired, wanted = nil, 0, 20000
       local function finalize()
         fired = fired + 1
-        metatable.__gc(t)
+        if t then metatable.__gc(t) end
       end
       local is_compiled = jit and jit.status()
       if is_compiled then jit.off() end -- which would make the window smaller
