@@ -19,11 +19,11 @@ IDN_EXPORT int luaopen_idinit_core(lua_State *L);
    table that it has: what access.lua believes of a tensor has to be undone by
    every finalizer there is. */
 int luaopen_idinit_core(lua_State *L) {
-  void *key = (void *)idn_tag(NULL); /* an address of ours */
-  lua_pushlightuserdata(L, key);
+  lua_pushfstring(L, "idinit.core %p", (const void *)&idn_mark);
+  lua_pushvalue(L, -1);
   lua_rawget(L, LUA_REGISTRYINDEX);
   if (lua_istable(L, -1)) return 1;
-  lua_pushlightuserdata(L, key);
+  lua_pop(L, 1);
   idn_pushheap(L);
   lua_newtable(L);
   lua_pushcclosure(L, open, 2);
