@@ -1,0 +1,279 @@
+-- Elements in loops that LuaJIT compiles: as fast as its compiler can be shown
+-- to make them, and to a script the same as everywhere else.
+
+local idinit = require "idinit"
+local child = require "spec.tools.child"
+local random = require "spec.support.random"
+
+local is_compiling = jit and jit.status() and pcall(require, "ffi")
+
+-- What spec/support/loops.lua prints under the Lua that a command starts.
+local function run(command, what)
+  return child.must(("IDINIT_SEED=%d %s spec/support/loops.lua %s"):format(
+    random.seed, command, what))
+end
+
+-- The Lua that runs this, and the same without a compiler.
+local function both()
+  local lua = child.lua()
+  return lua .. " -jon", lua .. " -joff"
+end
+
+-- Fails where two texts differ, with the first line that does.
+local function same(expected, got)
+  local lines = got:gmatch "[^\n]+"
+  for line in expected:gmatch "[^\n]+" do
+    local other = lines()
+    if line ~= other then
+      error(("IDINIT_SEED=%d\nwithout a compiler: %s\nwith one:           %s"):format(
+        random.seed, line, tostring(other)), 2)
+    end
+  end
+  assert.is_nil(lines())
+end
+
+describe("Element access", function()
+  if not is_compiling then
+    pending "is compiled by LuaJIT with its FFI only"
+    return
+  end
+
+  it("is compiled in every form, and leaves no loop", function()
+    local has_jv = pcall(require, "jit.v")
+    if not has_jv then return pending "LuaJIT's module jit.v is not here" end
+    local output, names = run(child.lua() .. " -jv", "compiled"), {}
+    for name in output:gmatch "\nloop ([^\n]+)" do names[#names + 1] = name end
+    assert.is_true(#names > 100)
+    for _, name in ipairs(names) do
+      local quoted = name:gsub("%p", "%%%0")
+      assert(output:find("%[TRACE +%d+ " .. quoted .. ":%d+ loop%]"), name)
+    end
+    for line in output:gmatch "%[TRACE[^\n]+" do
+      -- The compiler starts at another place then.
+      local is_start = line:find("inner loop in root trace", 1, true)
+        or line:find("leaving loop in root trace", 1, true)
+      if not is_start and (line:find "%-%-%-" or line:find "stitch") then
+        for _, name in ipairs(names) do assert(not line:find(name .. ":", 1, true), line) end
+      end
+    end
+  end)
+
+  it("finds and leaves the same elements as without a compiler", function()
+    local on, off = both()
+    same(run(off, "values"), run(on, "values"))
+  end)
+
+  -- #native: a tensor that loses its metatable keeps its block, which is a leak.
+  it("raises the same errors at the same lines as without a compiler #native", function()
+    local on, off = both()
+    local compiled, plain = run(on, "errors"), run(off, "errors")
+    local summary = "(%d+) of (%d+) loops were compiled\n$"
+    local some, all = compiled:match(summary)
+    assert.is_true(tonumber(all) > 1000)
+    assert.is_true(some / all > 0.98, some) -- some are interrupted, and tried again
+    same(plain:gsub(summary, ""), (compiled:gsub(summary, "")))
+  end)
+end)
+
+-- How often a loop asks: enough to be compiled.
+local MANY = 300
+
+local function collect()
+  for _ = 1, 4 do collectgarbage() end
+end
+
+-- The table of what the fast path knows of tensors, or nil where there is none.
+local function records()
+  local index = debug.getmetatable(idinit(2)).__index
+  for k = 1, 60 do
+    local name, value = debug.getupvalue(index, k)
+    if name == "records" then return value end
+  end
+end
+
+local function count(t)
+  local n = 0
+  for _ in pairs(t) do n = n + 1 end
+  return n
+end
+
+describe("Views in loops", function()
+  it("keep the elements when the tensor is garbage", function()
+    local function rowsof(t)
+      local rows = {}
+      for i = 1, #t do rows[i] = t[i] end
+      return rows
+    end
+    for _, n in ipairs { 3, 300 } do
+      local rows = rowsof(idinit(n, n, { gain = 7 }))
+      collect()
+      for _ = 1, 20 do idinit(n, n, { gain = 5 })[1][1] = 9 end
+      local s = 0
+      for _ = 1, MANY do
+        for i = 1, n do s = s + rows[i][i] end
+      end
+      assert.equal(7 * n * MANY, s)
+    end
+  end)
+
+  it("are found again after collections", function()
+    local t, s = idinit(50, 50), 0
+    for k = 1, 20 * MANY do
+      s = s + t[k % 50 + 1][k % 50 + 1]
+      if k % MANY == 0 then collect() end
+    end
+    assert.equal(20 * MANY, s)
+  end)
+
+  it("are the same as long as they are used", function()
+    local t = idinit(MANY, 2)
+    local rows = {}
+    for i = 1, MANY do
+      rows[i] = t[i]
+      rows[i][1] = i
+    end
+    collect()
+    for i = MANY, 1, -1 do assert.equal(i, t[i][1] + rows[i][2] - t[i][2]) end
+  end)
+
+  it("of many rows leave no memory behind", function()
+    local t = idinit(100000, 3)
+    local function sweep()
+      local s = 0
+      for i = 1, 100000 do s = s + t[i][1] + t[i][3] end
+      assert.equal(2, s)
+      return collectgarbage "count"
+    end
+    collect()
+    local before, most = collectgarbage "count", 0
+    for _ = 1, 5 do most = math.max(most, sweep()) end
+    collect()
+    -- Kept, the views of five sweeps would be some 150 MB.
+    assert.is_true(most < before + 40000, most .. " KiB at the most")
+    assert.is_true(collectgarbage "count" < before + 5000) -- for room in tables
+  end)
+
+  it("of many tensors leave no memory behind", function()
+    collect()
+    local before = collectgarbage "count"
+    for _ = 1, 300 do
+      local t, s = idinit(200, 200), 0
+      for i = 1, 200 do s = s + t[i][i] end
+      assert.equal(200, s)
+    end
+    collect()
+    assert.is_true(collectgarbage "count" < before + 1000)
+  end)
+
+  it("are of any tensor, in any order", function()
+    local draw = random.new(random.seed)
+    local tensors = {}
+    for k = 1, 20 do
+      tensors[k] = idinit(draw(9), draw(9), draw(9), { order = k % 2 == 0 and "col" or "row" })
+      tensors[k]:fill(k)
+    end
+    for step = 1, 20000 do
+      local k = draw(20)
+      local t = tensors[k]
+      local a, b, c = t:size()
+      local value = t[draw(a)][draw(b)][draw(c)]
+      if value ~= k then error("IDINIT_SEED=" .. random.seed) end
+      if step % 5000 == 0 then collect() end
+    end
+  end)
+end)
+
+describe("What the fast path knows", function()
+  if not records() then
+    pending "is kept by LuaJIT with its FFI and its compiler only"
+    return
+  end
+
+  it("is forgotten with the tensor", function()
+    collect()
+    local before = count(records())
+    for _ = 1, 50 do
+      local t, s = idinit(100, 2), 0
+      for i = 1, 100 do s = s + t[i][1] + t(i, 2) end
+      assert.equal(2, s)
+    end
+    assert.is_true(count(records()) > before)
+    collect()
+    assert.is_true(count(records()) <= before + 4)
+  end)
+
+  it("is forgotten when the finalizer has run", function()
+    local t, s = idinit(40, 40), 0
+    for i = 1, 40 do s = s + t(i, i) + t[i][i] end
+    assert.equal(80, s)
+    local row = t[1]
+    assert.is_truthy(records()[t])
+    assert.is_truthy(records()[row])
+    debug.getmetatable(t).__gc(t)
+    assert.is_nil(records()[t])
+    assert.is_truthy(records()[row])
+    debug.getmetatable(t).__gc(row)
+    assert.is_nil(records()[row])
+  end)
+
+  it("is nothing of strangers with a tensor's metatable", function()
+    local metatable = debug.getmetatable(idinit(2))
+    local stranger = io.tmpfile()
+    local before = debug.getmetatable(stranger)
+    debug.setmetatable(stranger, metatable)
+    local wrong = 0
+    for _ = 1, MANY do
+      if not pcall(metatable.__index, stranger, 1) then wrong = wrong + 1 end
+      if not pcall(metatable.__call, stranger, 1) then wrong = wrong + 1 end
+    end
+    debug.setmetatable(stranger, before)
+    stranger:close()
+    assert.equal(2 * MANY, wrong)
+    assert.is_nil(records()[stranger])
+  end)
+end)
+
+describe("A tensor of more than 2^31 elements #once #native", function()
+  local function large(...)
+    local ok, t = pcall(idinit.zeros, ...)
+    if ok then return t end
+    pending "does not fit into this machine's memory"
+  end
+
+  it("is read and written at both ends", function()
+    local n = 2 ^ 31 + 100
+    local t = large(n)
+    if not t then return end
+    for k = 1, MANY do
+      local far, near = n - k, k
+      t[far], t[near] = k, -k
+      t:set(far - MANY, 2 * k)
+      assert(t[far] == k and t(far) == k and t:get(far) == k and t[{ far }] == k)
+      assert(t[near] == -k and t(near) == -k and t(far - MANY) == 2 * k)
+    end
+    for _, wrong in ipairs { n + 1, 2 ^ 32 + 1, 2 ^ 53 } do
+      for _, f in ipairs { function() return t[wrong] end, function() return t(wrong) end } do
+        local ok, message = pcall(f)
+        assert.is_false(ok)
+        local facts = "index %d+ out of range %[1, 2147483748%] in dimension 1"
+        assert.truthy(message:find(facts), message)
+      end
+    end
+  end)
+
+  it("has rows that are read and written like any", function()
+    local n = 2 ^ 30
+    local t = large(3, n)
+    if not t then return end
+    for k = 1, MANY do
+      local i = k % 3 + 1
+      t[i][n - k] = k
+      assert(t[i][n - k] == k and t(i, n - k) == k and t[{ i, n - k }] == k)
+      t:set(i, k, k + 1)
+      assert(t[i][k] == k + 1 and t:get(i, k) == k + 1)
+    end
+    local row, s = t[3], 0
+    for k = 2, MANY, 3 do s = s + row[n - k] - k end
+    assert.equal(0, s)
+  end)
+end)
