@@ -1050,9 +1050,13 @@ function ops.collect()
   if jit and what == 10 then pick { jit.on, jit.on, jit.off }() end
 end
 
--- A call between a change and its undoing, which nothing prevents.
-local function meanwhile(undo, ...)
-  local ok, message = pcall(protected, ...)
+-- A call between a change and its undoing, which nothing prevents: all that
+-- could collect garbage, and so run a finalizer, stands before or between.
+local function meanwhile(change, undo, ...)
+  local ok, message = pcall(function(...)
+    change()
+    protected(...)
+  end, ...)
   undo()
   if not ok then error(message, 0) end
 end
@@ -1068,8 +1072,8 @@ function ops.metatable()
   end
   local new = pick { {}, hostile, debug.getmetatable(idinit.zeros()), false } or nil
   local old = debug.getmetatable(v)
-  debug.setmetatable(v, new)
-  meanwhile(function() debug.setmetatable(v, old) end, f, unpack(args, 1, args.n))
+  meanwhile(function() debug.setmetatable(v, new) end,
+    function() debug.setmetatable(v, old) end, f, unpack(args, 1, args.n))
 end
 
 -- A call of a C function with one upvalue replaced.
@@ -1077,8 +1081,8 @@ function ops.upvalue()
   local f, args, k, new = pick(functions), arguments(), draw(3), anything()
   local name, old = debug.getupvalue(f, k)
   if debug.getinfo(f, "S").what ~= "C" or not name then return end
-  debug.setupvalue(f, k, new)
-  meanwhile(function() debug.setupvalue(f, k, old) end, f, unpack(args, 1, args.n))
+  meanwhile(function() debug.setupvalue(f, k, new) end,
+    function() debug.setupvalue(f, k, old) end, f, unpack(args, 1, args.n))
 end
 
 -- A call after which the thread it ran in is never resumed, or once more.
