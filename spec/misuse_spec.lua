@@ -342,6 +342,26 @@ describe("A finalizer run by hand", function()
   end)
 end)
 
+-- When a state is closed, the module's library may be unloaded before.
+describe("A finalizer older than the module", function()
+  it("may use it when the state is closed", function()
+    local code = [[
+      local idinit
+      local function finalize()
+        io.write(idinit(3, 3)(2, 2) == 1 and "done" or "wrong")
+      end
+      if newproxy then
+        old = newproxy(true)
+        getmetatable(old).__gc = finalize
+      else
+        old = setmetatable({}, { __gc = finalize })
+      end
+      idinit = require "idinit"
+    ]]
+    assert.equal("done", (child.must(child.lua() .. " -e " .. child.quote(code))))
+  end)
+end)
+
 describe("Upvalues replaced by debug.setupvalue", function()
   local garbage = { 5, "x", true, {}, random.new, io.stdout, idinit(2, 2), finalized(3, 3) }
   for _, value in ipairs(ours) do garbage[#garbage + 1] = value end
@@ -441,7 +461,9 @@ describe("The core", function()
   it("survives random arguments", function()
     local output, status = child.run(("%s spec/support/garbage.lua %d %d"):format(
       child.lua(), random.seed, 8000))
-    assert.equal("IDINIT_SEED=" .. random.seed .. ": 8000 calls survived\n", output)
+    -- Before it, sanitizers may warn of the memory that is not there.
+    assert.equal("IDINIT_SEED=" .. random.seed .. ": 8000 calls survived\n",
+      output:match "[^\n]*\n$")
     assert.equal(0, status)
   end)
 end)

@@ -1,4 +1,26 @@
+#if defined(_WIN32)
+#include <windows.h>
+#elif (defined(__unix__) || defined(__APPLE__)) && !defined(IDN_PLAINC)
+#define _GNU_SOURCE /* dladdr */
+#include <dlfcn.h>
+#endif
+
 #include "tensor.h"
+
+/* Keeps this library in the process. Lua 5.1 and LuaJIT close libraries before
+   the finalizers of what is older have run, and these may use the module. */
+static void stay(void) {
+#if defined(_WIN32)
+  HMODULE self;
+  (void)GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_PIN |
+                               GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
+                           &idn_mark, &self);
+#elif defined(RTLD_NODELETE)
+  Dl_info self;
+  if (dladdr(&idn_mark, &self))
+    (void)dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+#endif
+}
 
 /* Makes the module's table. Runs with the upvalues that idn_register hands
    on. */
@@ -24,6 +46,7 @@ int luaopen_idinit_core(lua_State *L) {
   lua_rawget(L, LUA_REGISTRYINDEX);
   if (lua_istable(L, -1)) return 1;
   lua_pop(L, 1);
+  stay();
   idn_pushheap(L);
   lua_newtable(L);
   lua_pushcclosure(L, open, 2);
