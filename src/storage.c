@@ -20,7 +20,7 @@
 
 struct idn_heap {
   uintptr_t tag;    /* ~idn_tag(this), which is no tensor's */
-  size_t held;      /* bytes in blocks that tensors own */
+  size_t held;      /* bytes in blocks that tensors own, or count for */
   size_t live;      /* what was held after the last collection */
   size_t trigger;   /* `held` that starts the next one */
   size_t wanted;    /* during a collection, the size that it is run for */
@@ -151,11 +151,21 @@ idn_block *idn_newblock(lua_State *L, idn_heap *heap, size_t bytes) {
   return block;
 }
 
-void idn_shareblock(idn_block *block) { block->owners++; }
+void idn_makeroom(lua_State *L, idn_heap *heap) {
+  if (heap->held >= heap->trigger) collect(L, heap, 1);
+}
+
+void idn_shareblock(idn_block *block) {
+  block->owners++;
+  block->heap->held += IDN_OWNERBYTES;
+}
 
 void idn_dropblock(idn_block *block) {
   idn_heap *heap = block->heap;
-  if (--block->owners > 0) return;
+  if (--block->owners > 0) {
+    heap->held -= IDN_OWNERBYTES;
+    return;
+  }
   heap->held -= block->bytes;
   if (block->bytes == heap->wanted &&
       (block->count != TOUCHED || block->bytes <= CLEARABLE)) {
