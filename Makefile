@@ -191,9 +191,9 @@ fuzz:
 MUTATE = src/taps.c src/identity.c lua/idinit/keywords.lua
 
 mutate:
-	@spec/tools/need cc luajit luajit-dev busted
-	@luajit spec/tools/mutate.lua \
-	  '$(CC) $(C99) -O2 -I$(call headers,luajit)' $(MUTATE)
+	@spec/tools/need cc gcc luajit luajit-dev lua5.4 lua5.4-dev busted
+	@luajit spec/tools/mutate.lua '$(CC) $(C99) -O2 -I$(call headers,luajit)' \
+	  'gcc $(C99) $(SANITIZE) -I$(call headers,lua5.4)' $(MUTATE)
 
 coverage: LUAS = lua5.4 luajit-joff luajit
 coverage:

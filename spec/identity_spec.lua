@@ -285,10 +285,16 @@ describe("Keywords", function()
     fails(function() idinit { centre = "lo" } end, '"centre"', '"center"')
     fails(function() idinit(2, { lay_out = "oi" }) end, '"lay_out"', '"layout"')
     fails(function() idinit(2, { fits = "pad" }) end, '"fits"', '"fit"')
+    for given, nearest in pairs { rift = "fit", ift = "fit", grop = "groups", gag = "gain",
+      rent = "center", padd = "gain", widnow = "window", ohift = "shift", paift = "shift" } do
+      fails(function() idinit { [given] = 1 } end,
+        ('unknown keyword "%s": did you mean "%s"?'):format(given, nearest))
+    end
     fails(function() idinit(2, { ordr = "row" }) end, '"ordr"', '"order"')
     fails(function() idinit(2, { widow = {} }) end, '"widow"', '"window"')
     fails(function() idinit { gain = 2 } { 3, 3, gian = 2 } end, '"gian"', '"gain"')
-    fails(function() idinit(3, { [("x"):rep(1e5)] = 2 }) end, "unknown keyword")
+    fails(function() idinit(3, { [("x"):rep(1e5)] = 2 }) end,
+      ('unknown keyword "%s": did'):format(("x"):rep(40)))
     fails(function() idinit(3, { [""] = 2 }) end, "unknown keyword")
     fails(function() idinit(3, { [true] = 2 }) end, "keyword", "boolean")
     fails(function() idinit(3, { [print] = 2 }) end, "keyword", "function")

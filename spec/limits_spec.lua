@@ -3,6 +3,7 @@
 local idinit = require "idinit"
 local child = require "spec.tools.child"
 local fails = require "spec.support.fails"
+local nonzeros = require "spec.support.nonzeros"
 
 local unpack = table.unpack or unpack
 
@@ -48,10 +49,31 @@ describe("Rank 32", function()
     fails(function() return (t[call]) end, "32 indices expected, got 33")
   end)
 
+  it("has every keyword", function()
+    local size = { unpack(ones) }
+    for d = 29, 32 do size[d] = 2 end
+    size.layout, size.center, size.gain = ("k"):rep(30) .. "io", "hi", 5
+    local at = ("1,"):rep(28) .. "2,2,"
+    assert.equal(("(%s1,1) (%s2,2)"):format(at, at), nonzeros(idinit(size), 5))
+    size.center = times(30, 1)
+    size.shift = times(32, 1)
+    assert.equal(("(%s1,1) (%s2,2)"):format(at, at), nonzeros(idinit(size), 5))
+    size.window = times(32, {})
+    local partial = idinit { center = times(30, 1), shift = times(32, 1), gain = 5,
+      layout = size.layout, window = times(32, {}) }
+    assert.equal(idinit(size), partial(unpack(size)))
+    fails(function() idinit { layout = "o" .. ("i"):rep(32) } end, "layout")
+    fails(function() idinit { center = times(31, 1) } end, "30 kernel axes expected, got 31")
+    fails(function() idinit { shift = times(33, 1) } end, "32 integers expected, got 33")
+    fails(function() idinit { window = times(33, {}) } end, "32 dimensions expected, got 33")
+    fails(function() idinit { window = {} } end, "32 dimensions expected, got 0")
+  end)
+
   it("is the last", function()
     local more, nested = times(33, 1), 1
     for _ = 1, 33 do nested = { nested } end
     fails(function() idinit(unpack(more)) end, "32", "33")
+    fails(function() idinit {} (unpack(more)) end, "32", "33")
     fails(function() idinit.zeros(unpack(more)) end, "32", "33")
     fails(function() idinit.taps(unpack(more)) end, "32", "33")
     fails(function() idinit(1):reshape(unpack(more)) end, "32", "33")
@@ -94,9 +116,9 @@ describe("A table out of hand", function()
 
   it("that holds itself is an error", function()
     fails(function() idinit.tensor(cycle) end)
-    fails(function() idinit(cycle) end)
-    fails(function() idinit(3, { shift = cycle }) end)
-    fails(function() idinit(3, { window = cycle }) end)
+    fails(function() idinit(cycle) end, "size 1")
+    fails(function() idinit(3, { shift = cycle }) end, "shift: integers expected, got table")
+    fails(function() idinit(3, { window = cycle }) end, "window: ")
     fails(function() idinit.zeros(1, 1):copy(cycle) end)
     fails(function() idinit.cat(cycle, 1) end)
     fails(function() return (idinit(3)[cycle]) end)

@@ -125,6 +125,20 @@ describe("idinit.taps", function()
     end
   end)
 
+  it("ends at once where no input of the window has a tap, however many groups", function()
+    for _, fit in ipairs { "pad", "hadamard" } do
+      local last = { {}, { 2, 2 } }
+      assert.is_nil(idinit.taps(2 ^ 50, 2, { groups = 2 ^ 50, fit = fit, window = last })())
+    end
+  end)
+
+  it("says so when its values have been replaced", function()
+    local next = idinit.taps(3, 3)
+    -- Lua 5.1 does not let a script at the upvalues of C.
+    if not debug.setupvalue(next, 1, idinit(3, 3)) then return end
+    fails(function() local _ = next() end, "the iterator's own values have been replaced")
+  end)
+
   it("gives signs to rows and columns of more than 32 bits", function()
     local function at(row, column)
       return taps(2 ^ 34, 2 ^ 33, { fit = "hadamard", gain = 2 ^ 17,

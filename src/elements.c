@@ -431,7 +431,7 @@ void idn_checkshift(lua_State *L, int arg, int rank, const int64_t *size,
     idn_fail(L, level,
              "shift: integer or table of integers expected, got a "
              "table that is no list");
-  if (count > rank && rank >= 0)
+  if (count > rank)
     idn_fail(L, level, "shift: no more than %d integers expected, got %d", rank,
              count);
   for (int d = 0; d < count; d++) {
@@ -439,11 +439,10 @@ void idn_checkshift(lua_State *L, int arg, int rank, const int64_t *size,
       lua_rawgeti(L, arg, d + 1);
     else
       lua_pushvalue(L, arg);
-    int64_t s = wrap(L, -1, d < rank ? size[d] : 0, &ok);
+    shift[d] = wrap(L, -1, size ? size[d] : 0, &ok);
     if (!ok)
       idn_fail(L, level, "shift: integer%s expected, got %s",
                is_table ? "s" : " or table of integers", idn_pushgot(L, -1));
-    if (d < rank) shift[d] = s;
     lua_pop(L, 1);
   }
 }

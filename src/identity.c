@@ -22,7 +22,6 @@ typedef struct reader {
 
 /* Pushes keyword `name`; 0 with nothing pushed if it is not given. */
 static int key(reader *r, const char *name) {
-  if (r->keys == 0) return 0;
   lua_pushstring(r->L, name);
   lua_rawget(r->L, r->keys);
   if (!lua_isnil(r->L, -1)) return 1;
@@ -105,36 +104,39 @@ static void readgroups(reader *r) {
   lua_pop(r->L, 1);
 }
 
-/* The n-th kernel axis, counted from 0, or -1. */
+/* The n-th kernel axis, counted from 0. */
 static int kernelaxis(const idn_identity *id, int n) {
-  for (int d = 0; d < id->rank; d++)
-    if (d != id->o && d != id->i && n-- == 0) return d;
-  return -1;
+  int d = 0;
+  while (d == id->o || d == id->i || n-- > 0) d++;
+  return d;
 }
 
-static void readposition(reader *r, int n) {
-  int64_t position;
-  lua_rawgeti(r->L, -1, n + 1);
-  if (!idn_tointeger(r->L, -1, &position) || position < 1)
-    expected(r, "center", "table of positive integers");
-  int d = r->id.rank > 1 ? kernelaxis(&r->id, n) : -1;
-  if (d >= 0 && r->id.size[d] > 0) {
-    if (position > r->id.size[d])
-      idn_fail(r->L, BLAME, "center: %s out of range [1, %s] in dimension %d",
-               idn_pushnumber(r->L, (double)position),
-               idn_pushnumber(r->L, (double)r->id.size[d]), d + 1);
-    r->id.center[d] = position - 1;
-  }
-  lua_pop(r->L, 1);
+/* Sets the position, counted from 1, of the taps on axis `d`. */
+static void setcenter(reader *r, int d, int64_t position) {
+  int64_t extent = r->id.size[d];
+  if (extent == 0) return;
+  if (position > extent)
+    idn_fail(r->L, BLAME, "center: %s out of range [1, %s] in dimension %d",
+             idn_pushnumber(r->L, (double)position),
+             idn_pushnumber(r->L, (double)extent), d + 1);
+  r->id.center[d] = position - 1;
 }
 
 static void readpositions(reader *r, const char *expects) {
-  int count = listlength(r, "center", expects), axes = r->id.rank - 2;
-  if (r->id.rank > 1 ? count != axes : count > IDN_MAXRANK)
+  int count = listlength(r, "center", expects), known = r->id.rank > 1;
+  int axes = (known ? r->id.rank : IDN_MAXRANK) - 2;
+  if (known ? count != axes : count > axes)
     idn_fail(r->L, BLAME,
              "center: one position for each of %d kernel axes expected, got %d",
-             axes < 0 ? IDN_MAXRANK : axes, count);
-  for (int n = 0; n < count; n++) readposition(r, n);
+             axes, count);
+  for (int n = 0; n < count; n++) {
+    int64_t position;
+    lua_rawgeti(r->L, -1, n + 1);
+    if (!idn_tointeger(r->L, -1, &position) || position < 1)
+      expected(r, "center", "table of positive integers");
+    if (known) setcenter(r, kernelaxis(&r->id, n), position);
+    lua_pop(r->L, 1);
+  }
 }
 
 static void readcenter(reader *r) {
@@ -152,11 +154,9 @@ static void readcenter(reader *r) {
 
 static void readshift(reader *r) {
   if (!key(r, "shift")) return;
-  int64_t size[IDN_MAXRANK] = {0}, shift[IDN_MAXRANK];
   int known = r->id.rank > 0;
   idn_checkshift(r->L, lua_gettop(r->L), known ? r->id.rank : IDN_MAXRANK,
-                 known ? r->id.size : size, shift, BLAME);
-  if (known) memcpy(r->id.shift, shift, (size_t)r->id.rank * sizeof *shift);
+                 known ? r->id.size : NULL, r->id.shift, BLAME);
   lua_pop(r->L, 1);
 }
 
@@ -186,10 +186,8 @@ static void readrange(reader *r, int d) {
              "dimension %d",
              idn_pushnumber(L, (double)size), idn_pushnumber(L, (double)first),
              idn_pushnumber(L, (double)last), d + 1);
-  if (r->id.rank > 0) {
-    r->id.first[d] = first - 1;
-    r->id.length[d] = last - first + 1;
-  }
+  r->id.first[d] = first - 1;
+  r->id.length[d] = last - first + 1;
   lua_pop(L, 2);
 }
 
@@ -211,15 +209,18 @@ static void readwindow(reader *r) {
   lua_pop(r->L, 1);
 }
 
-/* Reads the keywords at stack index `keys`, or none if it is no table. */
+/* Reads the table of keywords at stack index `keys`. */
 static void readkeys(reader *r, lua_State *L, int keys, int rank,
                      const int64_t *size) {
   static const char *const fits[] = {"pad", "tile", "mean", "hadamard", NULL};
   static const char *const orders[] = {"row", "col", NULL};
   r->L = L;
-  r->keys = lua_istable(L, keys) ? keys : 0;
-  idn_identity_init(&r->id, rank, size);
+  r->keys = keys;
   luaL_checkstack(L, 8, "too many arguments");
+  if (!lua_istable(L, keys))
+    idn_fail(L, BLAME, "keywords: table expected, got %s",
+             idn_pushgot(L, keys));
+  idn_identity_init(&r->id, rank, size);
   readgain(r);
   readlayout(r);
   readgroups(r);

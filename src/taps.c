@@ -4,7 +4,7 @@ static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
 int64_t idn_middle(int64_t extent, int higher) {
-  return extent == 0 ? 0 : (higher ? extent : extent - 1) / 2;
+  return (higher ? extent : extent - 1) / 2; /* 0 of 0: not rounded down */
 }
 
 void idn_identity_init(idn_identity *id, int rank, const int64_t *size) {
@@ -110,7 +110,7 @@ void idn_taps_start(idn_taps *t, const idn_identity *id) {
   t->outs = t->ins = t->piece = 0;
   if (!hastaps(id)) return;
   int64_t inputs = id->size[id->i];
-  t->block = id->groups == 1 ? id->size[id->o] : id->size[id->o] / id->groups;
+  t->block = id->size[id->o] / id->groups;
   t->diagonal = min64(t->block, inputs);
   int padded = id->fit == IDN_PAD || (id->fit == IDN_HADAMARD && !isdense(t));
   t->outs = cutaxis(id, id->o, id->size[id->o], t->o);

@@ -78,7 +78,8 @@ void idn_assign(lua_State *L, idn_tensor *dst, int arg, int level);
 void idn_fill(idn_tensor *t, float value);
 
 /* Reads a circshift from `arg`: a number for dimension 1, or a table of up to
-   `rank` of them. Each goes to `shift` reduced to 0 <= shift < size. */
+   `rank` of them. Each goes to `shift` reduced to 0 <= shift < size, or to 0
+   where there is no size yet. */
 void idn_checkshift(lua_State *L, int arg, int rank, const int64_t *size,
                     int64_t *shift, int level);
 

@@ -23,8 +23,7 @@ local function distance(a, b)
       local same = a:byte(i) == b:byte(j)
       row[j] = math.min(above[j] + 1, row[j - 1] + 1,
                         above[j - 1] + (same and 0 or 1))
-      if i > 1 and j > 1 and a:byte(i) == b:byte(j - 1)
-        and a:byte(i - 1) == b:byte(j) then
+      if a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
         row[j] = math.min(row[j], before[j - 2] + 1)
       end
     end
@@ -42,13 +41,12 @@ local function unknown(name, names)
     return "keyword: string expected, got " .. core.gottext(name)
   end
   local best, least
-  local word = name:sub(1, 40):lower()
+  local word = name:sub(1, 40)
   for _, candidate in ipairs(names) do
-    local d = distance(word, candidate)
+    local d = distance(word:lower(), candidate)
     if not least or d < least then best, least = candidate, d end
   end
-  return ('unknown keyword "%s": did you mean "%s"?'):format(name:sub(1, 40),
-                                                             best)
+  return ('unknown keyword "%s": did you mean "%s"?'):format(word, best)
 end
 
 --- A copy that later changes to the original do not reach. Windows nest two
@@ -105,7 +103,7 @@ local function parse(defaults, ...)
   local spec, size = {}, { n = 0 }
   for name, value in next, defaults or spec do spec[name] = value end
 
-  local first = n > 0 and isrng(args[1]) and 2 or 1
+  local first = isrng(args[1]) and 2 or 1
   local given
   if n >= first and args[n] == nil then n = n - 1 end
   if n >= first and type(args[n]) == "table" then

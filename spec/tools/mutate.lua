@@ -1,8 +1,11 @@
 -- Changes one operator, constant or condition of the sources at a time, and has
 -- the specs find out:
---   luajit spec/tools/mutate.lua 'COMPILER WITH FLAGS' FILE[:LINE]...
--- Works in a copy, build/mutate. Prints each change that no spec notices and
--- that spec/tools/equivalents.txt does not explain, and fails if there is one.
+--   luajit spec/tools/mutate.lua COMPILER SANITIZER FILE[:LINE]...
+-- Both are commands with their flags, one to build for LuaJIT, one to build with
+-- sanitizers for Lua 5.4, which tries again what was not noticed: there memory is
+-- malloc's. Works in a copy, build/mutate. Prints each change that is not noticed
+-- then either and that spec/tools/equivalents.txt does not explain, and fails if
+-- there is one.
 
 local COPY = "build/mutate"
 local EQUIVALENTS = "spec/tools/equivalents.txt"
@@ -11,7 +14,8 @@ local SECONDS = 15 -- a spec that takes longer hangs
 -- Quick ones first. None may save to a path that is not a file of its own, as
 -- /dev/full is: who knows what a mutant does there.
 local SPECS = {
-  "taps", "identity", "keywords", "into", "values", "shards", "random", "misuse",
+  "taps", "identity", "keywords", "into", "values", "shards", "recycling", "random",
+  "misuse", "limits",
 }
 
 local function run(command)
@@ -162,7 +166,7 @@ end
 
 -- ---- Trials
 
-local compiler = table.remove(arg, 1)
+local compiler, sanitizer = table.remove(arg, 1), table.remove(arg, 1)
 
 local function compile(source, object)
   return run(("cd %s && %s -w -c -o %s %s 2> /dev/null"):format(
@@ -175,21 +179,32 @@ local function link()
 end
 
 local function prepare()
-  must("rm -rf " .. COPY .. " && mkdir -p " .. COPY .. "/build/luajit/idinit")
+  must("rm -rf " .. COPY)
+  must(("mkdir -p %s/build/luajit/idinit %s/build/asan/lua5.4/idinit"):format(COPY, COPY))
   must("cp -R lua src spec " .. COPY)
   must(("cd %s/build && %s -w -c ../src/*.c"):format(COPY, compiler))
   link()
 end
 
 -- Whether a spec fails. A mutant that asks for ever more memory or disk ends.
-local function isnoticed()
-  local limits = "ulimit -v 16000000 && ulimit -f 20000 && timeout " .. SECONDS
+local function fails(settings, lua, excluded)
   for _, spec in ipairs(SPECS) do
-    local ok = run(("cd %s && %s spec/tools/lua luajit spec/tools/busted.lua"
-      .. " --no-keep-going spec/%s_spec.lua > log 2>&1"):format(COPY, limits, spec))
+    local ok = run(("cd %s && %s timeout %d spec/tools/lua %s spec/tools/busted.lua"
+      .. " --no-keep-going --exclude-tags=%s spec/%s_spec.lua > log 2>&1"):format(
+      COPY, settings, SECONDS, lua, excluded, spec))
     if not ok then return true end
   end
   return false
+end
+
+local function isnoticed(path)
+  local limits = "ulimit -v 16000000 && ulimit -f 20000 &&"
+  if fails(limits, "luajit", "native") then return true end
+  if path and not path:find "%.c$" then return false end
+  must(("cd %s && %s -w -shared -o build/asan/lua5.4/idinit/core.so src/*.c -lm"):format(
+    COPY, sanitizer))
+  return fails("ulimit -f 20000 && IDINIT_BUILD=build/asan"
+    .. " IDINIT_UNDER=$PWD/spec/tools/asan", "lua5.4", "once,native")
 end
 
 -- "noticed", "same" if it compiles to what the original does, "missed", or nil
@@ -203,7 +218,7 @@ local function try(mutant)
     must(("cd %s && mv %s original.o && mv mutant.o %s"):format(COPY, object, object))
     link()
   end
-  local noticed = isnoticed()
+  local noticed = isnoticed(mutant.path)
   if object ~= mutant.path then
     must(("cd %s && mv original.o %s"):format(COPY, object))
     link()
