@@ -170,7 +170,7 @@ valgrind:
 	  spec/tools/test '$(SPEC)' $(LUAS)
 
 # Each fuzzer runs FUZZ_SECONDS: libFuzzer's on the sources that know no Lua, and
-# scripts on the whole.
+# scripts on the whole, under LUAS, which share them.
 FUZZ_SECONDS = 60
 FUZZERS = $(patsubst spec/%.c,build/%,$(wildcard spec/fuzz/*.c)) \
   $(wildcard spec/fuzz/*.lua)
@@ -180,13 +180,13 @@ build/fuzz/%: spec/fuzz/%.c $(PURE) $(wildcard src/*.h)
 	@mkdir -p $(@D)
 	clang -std=c99 -fsanitize=fuzzer $(SANITIZE) -Isrc -o $@ $(filter %.c,$^) -lm
 
-fuzz: KINDS = luajit lua5.4
+fuzz: LUAS = luajit lua5.4
 fuzz:
 	@spec/tools/need cc gcc fuzzer $(KINDS) $(KINDS:%=%-dev)
 	@$(MAKE) --no-print-directory $(filter build/%,$(FUZZERS))
 	@$(MAKE) --no-print-directory CC=gcc CFLAGS='$(SANITIZE)' \
 	  $(KINDS:%=build/asan/%/idinit/core.so)
-	@spec/tools/fuzz $(FUZZ_SECONDS) $(FUZZERS)
+	@spec/tools/fuzz $(FUZZ_SECONDS) '$(LUAS)' $(FUZZERS)
 
 MUTATE = src/taps.c src/identity.c lua/idinit/keywords.lua
 
