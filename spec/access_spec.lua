@@ -38,7 +38,8 @@ describe("Element access", function()
     return
   end
 
-  it("is compiled in every form, and leaves no loop", function()
+  -- #native: where lines are counted, nothing is compiled.
+  it("is compiled in every form, and leaves no loop #native", function()
     local has_jv = pcall(require, "jit.v")
     if not has_jv then return pending "LuaJIT's module jit.v is not here" end
     local output, names = run(child.lua() .. " -jv", "compiled"), {}
@@ -149,7 +150,7 @@ describe("Views in loops", function()
     for _ = 1, 5 do most = math.max(most, sweep()) end
     collect()
     -- Kept, the views of five sweeps would be some 150 MB.
-    assert.is_true(most < before + 40000, most .. " KiB at the most")
+    assert.is_true(most < before + 60000, most .. " KiB at the most")
     assert.is_true(collectgarbage "count" < before + 5000) -- for room in tables
   end)
 

@@ -328,6 +328,11 @@ describe("A convolution", function()
 end)
 
 describe("Dense", function()
+  it("is the identity of a million elements", function()
+    local x = idinit(1024, 1024, { shift = { 0, 7 }, gain = 3 })
+    assert.is_true(layers.Dense(1024, 1024, { init = idinit })(x) == x)
+  end)
+
   it("is the product of weight and input, for any batch", function()
     local draw = random.new(random.seed)
     for _ = 1, 60 do

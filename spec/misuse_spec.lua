@@ -3,6 +3,7 @@
 
 local idinit = require "idinit"
 local core = require "idinit.core"
+local layers = require "idinit.layers"
 local child = require "spec.tools.child"
 local fails = require "spec.support.fails"
 local random = require "spec.support.random"
@@ -289,34 +290,49 @@ describe("A finalizer run by hand", function()
     assert.is_false(values[25])
   end)
 
-  -- So many finalizers wait that some of them run amidst an access.
+  -- So many finalizers wait that some of them run amidst a use of a tensor.
+  -- Returns the errors of such uses with their numbers.
+  local function amidst(use)
+    local t, fired, wanted = nil, 0, 20000
+    local function finalize()
+      fired = fired + 1
+      if t then metatable.__gc(t) end
+    end
+    local is_compiled = jit and jit.status()
+    if is_compiled then jit.off() end -- which would make the window smaller
+    collectgarbage()
+    collectgarbage("setstepmul", 1)
+    for _ = 1, wanted do getmetatable(newproxy(true)).__gc = finalize end
+    local n, errors, pad = 0, {}, nil
+    while fired < wanted do
+      n = n + 1
+      t = idinit(30, 30)
+      for _ = 1, n % 53 do pad = {} end
+      local before = fired
+      local ok, message = pcall(use, t)
+      if fired > before then
+        if not ok then errors[message] = (errors[message] or 0) + 1 end
+        if pcall(use, t) then error "a finalized tensor works" end
+      end
+    end
+    collectgarbage("setstepmul", 200)
+    if is_compiled then jit.on() end
+    assert.is_table(pad)
+    return errors
+  end
+
   if newproxy then
     it("is noticed by the access that it falls into", function()
-      local t, fired, wanted = nil, 0, 20000
-      local function finalize()
-        fired = fired + 1
-        if t then metatable.__gc(t) end
+      local errors = amidst(function(t) return t(1, 1), 1 end)
+      assert.is_string(next(errors))
+    end)
+
+    it("is noticed by the layer that it falls into", function()
+      local layer, found = layers.Dense(30, 30), false
+      for message in pairs(amidst(function(t) return layer(t), 1 end)) do
+        found = found or message:find "Dense 30 => 30: a tensor has been finalized$"
       end
-      local is_compiled = jit and jit.status()
-      if is_compiled then jit.off() end -- which would make the window smaller
-      collectgarbage()
-      collectgarbage("setstepmul", 1)
-      for _ = 1, wanted do getmetatable(newproxy(true)).__gc = finalize end
-      local n, hits, pad = 0, 0, nil
-      while fired < wanted do
-        n = n + 1
-        t = idinit(30, 30)
-        for _ = 1, n % 53 do pad = {} end
-        local before = fired
-        pcall(function() return t(1, 1), 1 end)
-        if fired > before then
-          hits = hits + 1
-          if pcall(function() return t(1, 1), 1 end) then error "a finalized tensor works" end
-        end
-      end
-      collectgarbage("setstepmul", 200)
-      if is_compiled then jit.on() end
-      assert.is_true(hits > 0 and pad ~= nil)
+      assert.is_truthy(found)
     end)
   end
 
@@ -359,6 +375,21 @@ describe("A finalizer older than the module", function()
       idinit = require "idinit"
     ]]
     assert.equal("done", (child.must(child.lua() .. " -e " .. child.quote(code))))
+  end)
+end)
+
+describe("The metatable of the module's metatable", function()
+  it("may be another: no large tensor is made then", function()
+    local own = debug.getmetatable(idinit(2))
+    local before = debug.getmetatable(own)
+    for _, other in ipairs { {}, { __index = {} } } do
+      debug.setmetatable(own, other)
+      local ok, message = pcall(idinit, 200, 200)
+      debug.setmetatable(own, before)
+      assert.is_false(ok)
+      assert.matches("the module's own values have been replaced$", message)
+    end
+    assert.equal(1, idinit(200, 200)(200, 200))
   end)
 end)
 
@@ -456,6 +487,16 @@ describe("The core", function()
     for _, name in ipairs { "metatable", "owners", "records" } do
       assert.is_nil(core[name])
     end
+  end)
+
+  it("checks what those who call it have checked", function()
+    local function message(f, ...) return select(2, pcall(f, ...)) end
+    assert.matches("groups: divisor of both channels expected, got 2$",
+      message(core.forward, "layer", { 0, 2, 3, 4 }, idinit(3, 3), idinit(4, 3)))
+    assert.matches("settings: no axes expected, got 1$",
+      message(core.lookup, "layer", { 0, 1, 3, 4, 1, 1, 1, 0, 0, 0 }, 1, idinit(4, 3)))
+    assert.same({ {}, 0 }, { core.spy(idinit.zeros(0, 3), 5, 5) })
+    assert.matches("keywords: table expected, got 5$", message(core.create, 5, 3, 3))
   end)
 
   it("survives random arguments", function()

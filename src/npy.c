@@ -88,7 +88,6 @@ static float fromsigned(int64_t n) {
   }
 
 CONVERTER(fromf2, uint16_t, fromhalf(x))
-CONVERTER(fromf4, float, x)
 CONVERTER(fromf8, double, (float)x)
 CONVERTER(fromi1, int8_t, (float)x)
 CONVERTER(fromi2, int16_t, (float)x)
@@ -103,7 +102,7 @@ CONVERTER(fromb1, uint8_t, (float)(x != 0))
 static const struct type {
   const char *name; /* kind, and width in bytes */
   void (*convert)(const unsigned char *p, float *to, size_t n);
-} types[] = {{"f4", fromf4}, {"f8", fromf8}, {"f2", fromf2}, {"i1", fromi1},
+} types[] = {{"f4", NULL},   {"f8", fromf8}, {"f2", fromf2}, {"i1", fromi1},
              {"i2", fromi2}, {"i4", fromi4}, {"i8", fromi8}, {"u1", fromu1},
              {"u2", fromu2}, {"u4", fromu4}, {"u8", fromu8}, {"b1", fromb1}};
 
@@ -127,7 +126,7 @@ static void swap(unsigned char *p, size_t width, size_t n) {
 
 void idn_npyconvert(const idn_npy *h, void *raw, float *to, size_t n) {
   if (h->swapped) swap(raw, (size_t)h->width, n);
-  if (raw != to) types[h->type].convert(raw, to, n);
+  if (!h->isfloat32) types[h->type].convert(raw, to, n);
 }
 
 void idn_npyencode(float *elements, size_t n) {

@@ -41,8 +41,8 @@ int idn_npyprelude(idn_npy *h, const void *bytes, size_t n, uint64_t filesize);
    `numel` elements behind the text. */
 int idn_npyheader(idn_npy *h, const char *text);
 
-/* Rounds `n` elements to float32, to nearest even. Spoils `raw`, which may be
-   `to` itself where an element is a float32 already. */
+/* Rounds `n` elements to float32, to nearest even. Spoils `raw`, which is `to`
+   itself where an element is a float32 already. */
 void idn_npyconvert(const idn_npy *h, void *raw, float *to, size_t n);
 
 /* Writes the header of a little-endian float32 array and returns its length.

@@ -79,13 +79,13 @@ end
 function foreign.write(dst, plan, numel)
   local room = capacity(dst)
   if not room then
-    return ("destination: float * or array of float expected, got %s")
-      :format(tostring(ffi.typeof(dst)):match "^ctype<(.*)>$")
+    local ctype = tostring(ffi.typeof(dst)):match "^ctype<(.*)>$"
+    return "destination: float * or array of float expected, got " .. ctype
   elseif dst == nil then
     return "destination: float * expected, got a null pointer"
   elseif numel > room then
-    return ("destination: array of %s floats expected, got one of %s")
-      :format(core.numbertext(numel), core.numbertext(room))
+    return "destination: array of " .. core.numbertext(numel)
+      .. " floats expected, got one of " .. core.numbertext(room)
   end
   write(ffi.cast("void *", plan), ffi.cast("float *", dst))
 end

@@ -115,7 +115,8 @@ static void checkelements(const idn_npy *h, const uint8_t *data,
   size_t n = (size_t)h->numel, bytes = n * (size_t)h->width;
   float *to = block(NULL, n * sizeof *to);
   uint8_t *raw = block(data, bytes);
-  idn_npyconvert(h, raw, to, n);
+  if (h->isfloat32) memcpy(to, data, bytes);
+  idn_npyconvert(h, h->isfloat32 ? (void *)to : raw, to, n);
   for (size_t i = 0; i < n; i++) {
     long double exact = element(data + i * (size_t)h->width, descr);
     float wanted = (float)exact;
@@ -125,14 +126,6 @@ static void checkelements(const idn_npy *h, const uint8_t *data,
       CHECK(memcmp(&to[i], &wanted, sizeof wanted) == 0);
   }
   free(raw);
-  if (h->isfloat32) { /* in place */
-    memcpy(to, data, bytes);
-    idn_npyconvert(h, to, to, n);
-    for (size_t i = 0; i < n; i++) {
-      float wanted = (float)element(data + i * sizeof wanted, descr);
-      CHECK(to[i] == wanted || (isnan(to[i]) && isnan(wanted)));
-    }
-  }
   free(to);
 }
 
