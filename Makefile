@@ -159,7 +159,7 @@ gcstress:
 	  spec/tools/test '$(SPEC)' $(LUAS)
 
 VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full \
-  --keep-debuginfo=yes
+  --keep-debuginfo=yes --suppressions=$(CURDIR)/spec/tools/valgrind.supp
 
 valgrind: LUAS = luajit-joff lua5.4
 valgrind:

@@ -111,7 +111,7 @@ describe("The reasons", function()
     assert.same({ text .. ' (in dimensions 1 and 3; center = "hi" or pad = {0, 1, 1, 1, 0, 1} '
       .. "would mend it)" }, reasons(layers.CrossCor({ 2, 3, 2 }, 1, 1, { pad = "same" })))
     assert.same({ "kernel 4 is even: its tap stands at 3, the padding's zero offset is at 2"
-      .. ' (center = "lo" or pad = {1, 2} would mend it)' },
+      .. ' (center = "lo" with shift = 0 or pad = {1, 2} would mend it)' },
       reasons(layers.Conv({ 4 }, 1, 1, { pad = "same", init = idinit { center = "hi" } })))
     assert.same({ "kernel 3: its tap stands at 2, the padding's zero offset is at 3"
       .. " (center = {3} or pad = 1 would mend it)" },
@@ -160,9 +160,9 @@ describe("The reasons", function()
         return idinit.tensor(weight)
       end }))
     end
-    assert.same({ "channels are shifted by 1: output 1 takes input 3" },
+    assert.same({ "channels are shifted by 1: output 1 takes input 3 (shift = 0 would mend it)" },
       dense { { 0, 0, 1 }, { 1, 0, 0 }, { 0, 1, 0 } })
-    assert.same({ "channels are shifted by -1: output 1 takes input 2" },
+    assert.same({ "channels are shifted by -1: output 1 takes input 2 (shift = 0 would mend it)" },
       dense { { 0, 1, 0 }, { 0, 0, 1 }, { 1, 0, 0 } })
     assert.same({ "input 2 becomes output 1: weight (1, 2) is 1, and 1 more joins different "
       .. "channels" }, dense { { 0, 1, 0 }, { 1, 0, 0 }, { 0, 0, 1 } })
@@ -427,7 +427,8 @@ describe("explain, for 400 layers that are identities but for an edit or two,", 
       return copy
     end
     for name, value in (mend:gsub(" with ", "; ") .. ";"):gmatch "(%a+) = (.-);" do
-      local target = name == "center" and copy.init or copy.options
+      local is_init = name == "center" or name == "shift"
+      local target = is_init and copy.init or copy.options
       target[name] = assert((loadstring or load)("return " .. value))()
     end
     return copy
@@ -445,7 +446,11 @@ describe("explain, for 400 layers that are identities but for an edit or two,", 
       plan.options.activation = nil
       for _ = 1, draw(3) do pick(draw, spoil)(plan, draw) end
       plan.edits = nil
-      plan.init.shift = nil
+      if plan.init.center then plan.init.shift = nil end -- which may undo each other
+      if draw(4) == 1 then
+        plan.init = { shift = { draw(3) } }
+        for _ = 0, #plan.kernel do table.insert(plan.init.shift, 1, 0) end
+      end
       local layer = build(plan, draw)
       local _, list = layer:explain()
       for _, reason in ipairs(list) do
@@ -464,7 +469,7 @@ describe("explain, for 400 layers that are identities but for an edit or two,", 
         end
       end
     end
-    for _, name in ipairs { "center", "pad", "stride", "bias", "an init" } do
+    for _, name in ipairs { "center", "pad", "shift", "stride", "bias", "an init" } do
       assert.is_true((tried[name] or 0) > 5, name)
     end
   end)

@@ -590,10 +590,10 @@ describe("Misuse of a constructor", function()
     local expected = "Conv: kernel: table of 1 to 30 positive integers expected, got "
     fails(conv(3, 1, 1), expected .. "3")
     fails(conv({}, 1, 1), expected .. "one of 0")
-    fails(conv({ 3, 0 }, 1, 1), expected .. "table")
-    fails(conv({ 3, "3" }, 1, 1), expected .. "table")
-    fails(conv({ 3, nil, 3 }, 1, 1), expected .. "table")
-    fails(conv({ 3, pad = 1 }, 1, 1), expected .. "table")
+    fails(conv({ 3, 0 }, 1, 1), expected .. "0 at position 2")
+    fails(conv({ 3, "3" }, 1, 1), expected .. 'string "3" at position 2')
+    fails(conv({ 3, nil, 3 }, 1, 1), expected .. "nil at position 2")
+    fails(conv({ 3, pad = 1 }, 1, 1), expected .. "one with other keys")
     local many = {}
     for d = 1, 31 do many[d] = 1 end
     fails(conv(many, 1, 1), expected .. "one of 31")
@@ -617,13 +617,13 @@ describe("Misuse of a constructor", function()
     local positive = "positive integer or table of 2 expected, got "
     fails(options { stride = 0 }, label .. "stride: " .. positive .. "0")
     fails(options { stride = { 1 } }, label .. "stride: " .. positive .. "one of 1")
-    fails(options { stride = { 1, 0.5 } }, label .. "stride: " .. positive .. "table")
+    fails(options { stride = { 1, 0.5 } }, label .. "stride: " .. positive .. "0.5 at position 2")
     fails(options { dilation = -1 }, label .. "dilation: " .. positive .. "-1")
     local pad = label .. "pad: non-negative integer, table of 2 or 4 of them, "
       .. 'or "same" expected, got '
     fails(options { pad = -1 }, pad .. "-1")
     fails(options { pad = { 1, 2, 3 } }, pad .. "one of 3")
-    fails(options { pad = { 1, -2 } }, pad .. "table")
+    fails(options { pad = { 1, -2 } }, pad .. "-2 at position 2")
     fails(options { pad = "valid" }, pad .. 'string "valid"')
     fails(options { groups = 0 }, label .. "groups: positive integer expected, got 0")
     fails(options { groups = 3 },
@@ -658,8 +658,9 @@ describe("Misuse of a constructor", function()
     fails(conv({ 2 ^ 40, 2 ^ 40 }, 1, 1), "Conv (1099511627776,1099511627776), 1 => 1: "
       .. "weight of size 1099511627776×1099511627776×1×1 is past all memory")
     fails(dense(2 ^ 25, 2 ^ 25), "Dense 33554432 => 33554432: init: not enough memory")
-    fails(conv({ 3 }, 1, 1, { dilation = 2 ^ 53, pad = "same" }),
-      'Conv (3), 1 => 1: pad: "same" would be more than 2^53')
+    fails(conv({ 3 }, 1, 1, { dilation = 2 ^ 53, pad = "same" }), "Conv (3), 1 => 1: dilation: "
+      .. "9007199254740992 would spread kernel 3 over more than 2^53")
+    fails(conv({ 1, 2049 }, 1, 1, { dilation = 2 ^ 53 }), "would spread kernel 2049 over more")
     fails(convtranspose({ 3 }, 1, 1, { stride = 2 ^ 53, dilation = 2, pad = "same" }),
       'ConvTranspose (3), 1 => 1: pad: "same" would be more than 2^53')
   end)
@@ -714,7 +715,7 @@ describe("Misuse of a layer", function()
     layer = layers.ConvTranspose({ 1 }, 1, 1, { stride = 2 ^ 53 })
     fails(function() local _ = layer(idinit.zeros(3, 1, 1)) end,
       "ConvTranspose (1), 1 => 1 makes more than 2^53 outputs in dimension 1")
-    layer = layers.Conv({ 3 }, 1, 1, { dilation = 2 ^ 53, pad = 2 ^ 53 })
+    layer = layers.Conv({ 3 }, 1, 1, { dilation = 2 ^ 52, pad = 2 ^ 53 })
     fails(function() local _ = layer(idinit.zeros(3, 1, 1)) end,
       "Conv (3), 1 => 1 makes more than 2^53 outputs in dimension 1")
   end)
@@ -730,6 +731,8 @@ describe("Misuse of a layer", function()
       "Embedding 26 => 4 expects indices in range [1, 26], got 27 at position 2")
     fails(function() local _ = layer { 1, "2" } end, 'got string "2" at position 2')
     fails(function() local _ = layer {} end, "Embedding 26 => 4 expects an index or more, got none")
+    fails(function() local _ = layer { 1, nil, 3 } end,
+      "Embedding 26 => 4 expects indices in range [1, 26], got nil at position 2")
     fails(function() local _ = layer(idinit.tensor { { 1 } }) end,
       "Embedding 26 => 4 expects an index or a list of them, got userdata")
     fails(function() local _ = layer() end, "expects an index or a list of them, got nil")

@@ -100,6 +100,18 @@ describe("A picture", function()
     assert.equal(0, core.nonzeros(idinit.zeros(2 ^ 50, 2 ^ 50, 0)))
   end)
 
+  it("counts a row of a reshaped tensor in column order, whose elements have gaps", function()
+    local t = idinit(4, 2, 1, { order = "col" })
+    local row = t:reshape(2, 2, 2, 1)[1]
+    t:fill(1)
+    row:fill(0)
+    row[1][2][1] = 3
+    assert.equal(1, core.nonzeros(row))
+    row = idinit(4, 6, 5, { order = "col" }):fill(1):reshape(2, 2, 6, 5)[2]
+    row[1][3][4] = 0
+    assert.equal(59, core.nonzeros(row))
+  end)
+
   it("has slices side by side, each below its indices", function()
     assert.equal([[
 [:, :, 1]  [:, :, 2]

@@ -629,6 +629,12 @@ describe("totable and idinit.tensor", function()
 
   it("refuse tables of more than one shape, and what is no number", function()
     fails(function() idinit.tensor() end, "expected, got nothing")
+    fails(function() idinit.tensor { 1, nil, 3 } end, "[2]: number expected, got nil")
+    fails(function() idinit.tensor { 1, 2, [4] = 4 } end, "[3]: number expected, got nil")
+    fails(function() idinit.tensor { { 1, nil, 3 }, { 1 } } end, "[1][2]: number expected, got nil")
+    fails(function() idinit.zeros(3):copy { 1, nil, 3 } end, "table of 3 expected, got one of 2")
+    fails(function() idinit.cat({ idinit(1), nil, idinit(1) }, 1) end,
+      "tensor 2: tensor expected, got nil")
     fails(function() idinit.tensor(nil) end, "expected, got nil")
     fails(function() idinit.tensor "5" end, 'expected, got string "5"')
     fails(function() idinit.tensor(true) end, "expected, got boolean")

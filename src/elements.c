@@ -204,11 +204,11 @@ static int badnest(nest *n, int depth, int64_t count) {
     return idn_fail(L, n->level, "%s: table of %s expected, got %s", where,
                     wanted, idn_pushgot(L, got));
   return idn_fail(L, n->level, "%s: table of %s expected, got one of %s", where,
-                  wanted, idn_pushnumber(L, (double)lua_rawlen(L, got)));
+                  wanted, idn_pushnumber(L, (double)idn_countnumbers(L, got)));
 }
 
 /* Reads the value at the top, `depth` tables deep; writes where `data` is not
-   NULL, else only raises what is wrong. */
+   NULL, else only raises what is wrong, as a nil in a hole is. */
 static void readnest(nest *n, int depth, float *data) {
   lua_State *L = n->L;
   if (depth == n->rank) {
@@ -217,7 +217,8 @@ static void readnest(nest *n, int depth, float *data) {
     return;
   }
   int64_t count = n->size[depth];
-  if (!lua_istable(L, -1) || (int64_t)lua_rawlen(L, -1) != count)
+  if (!lua_istable(L, -1) ||
+      (!data && idn_countnumbers(L, lua_gettop(L)) != count))
     badnest(n, depth, count);
   for (int64_t i = 1; i <= count; i++) {
     n->at[depth] = i;
@@ -278,7 +279,7 @@ static int tensor(lua_State *L) {
   while (lua_istable(L, -1)) {
     if (rank == IDN_MAXRANK)
       idn_fail(L, 1, "tables nested no deeper than %d expected", IDN_MAXRANK);
-    size[rank++] = (int64_t)lua_rawlen(L, -1);
+    size[rank++] = idn_countnumbers(L, lua_gettop(L));
     lua_rawgeti(L, -1, 1);
     if (size[rank - 1] == 0) break;
   }
@@ -502,11 +503,12 @@ static int64_t checkpart(lua_State *L, int k, int rank, const int64_t *size,
   return t->dim[dim];
 }
 
-/* Reads cat's arguments: the size of the result and, returned, the dimension
-   counted from 0. */
-static int catsize(lua_State *L, int *rank, int64_t *size) {
+/* Reads cat's arguments: the number of tensors, the size of the result and,
+   returned, the dimension counted from 0. */
+static int catsize(lua_State *L, int *count, int *rank, int64_t *size) {
   int64_t dim;
-  if (!lua_istable(L, 1) || lua_rawlen(L, 1) == 0)
+  *count = lua_istable(L, 1) ? (int)idn_countnumbers(L, 1) : 0;
+  if (*count == 0)
     idn_fail(L, 1, "table of tensors expected, got %s",
              lua_istable(L, 1) ? "an empty one" : idn_pushgot(L, 1));
   lua_rawgeti(L, 1, 1);
@@ -525,9 +527,9 @@ static int catsize(lua_State *L, int *rank, int64_t *size) {
 /* idinit.cat({t1, ...}, dim) */
 static int cat(lua_State *L) {
   int64_t size[IDN_MAXRANK];
-  int rank;
+  int count, rank;
   lua_settop(L, 2);
-  int dim = catsize(L, &rank, size), count = (int)lua_rawlen(L, 1);
+  int dim = catsize(L, &count, &rank, size);
   size[dim] = 0;
   for (int k = 1; k <= count; k++) {
     lua_rawgeti(L, 1, k);

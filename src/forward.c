@@ -317,7 +317,7 @@ static int lookup(lua_State *L) {
     copycolumn(L, index, 0);
     return 1;
   }
-  c.size[1] = (int64_t)lua_rawlen(L, 3);
+  c.size[1] = idn_countnumbers(L, 3);
   if (c.size[1] == 0)
     idn_fail(L, BLAME, "%s expects an index or more, got none", c.label);
   idn_newtensor(L, 2, c.size, IDN_ROW, BLAME);

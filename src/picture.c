@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "taps.h" /* IDN_MAXRANK */
+
 enum { CHUNK = 16 };
 
 /* -- Counting ------------------------------------------------------------ */
@@ -21,12 +23,50 @@ static int isnonzero(const float *p) {
   return bits << 1 != 0;
 }
 
-int64_t idn_nonzeros(const float *p, int64_t n, int64_t step) {
+static int64_t countrun(const float *p, int64_t n, int64_t stride) {
   int64_t count = 0, k = 0;
-  if (step == 1)
+  if (stride == 1)
     for (; n - k >= CHUNK; k += CHUNK) count += countchunk(p + k);
-  for (; k < n; k++) count += isnonzero(p + k * step);
+  for (; k < n; k++) count += isnonzero(p + k * stride);
   return count;
+}
+
+static int64_t countloop(const float *p, int rank, const int64_t *size,
+                         const int64_t *stride) {
+  int64_t count = 0;
+  if (rank == 1) return countrun(p, *size, *stride);
+  for (int64_t k = 0; k < *size; k++)
+    count += countloop(p + k * *stride, rank - 1, size + 1, stride + 1);
+  return count;
+}
+
+/* Brings the dimensions into the order of memory and joins those without a
+   gap between them, so that the runs are as long as can be. */
+int64_t idn_nonzeros(const float *data, int rank, const int64_t *size,
+                     const int64_t *stride) {
+  int64_t n[IDN_MAXRANK + 1] = {1}, step[IDN_MAXRANK + 1] = {1};
+  int count = 0, last = 0;
+  for (int d = 0; d < rank; d++) {
+    int k = count;
+    if (size[d] == 0) return 0;
+    if (size[d] == 1) continue;
+    for (; k > 0 && step[k - 1] < stride[d]; k--) {
+      n[k] = n[k - 1];
+      step[k] = step[k - 1];
+    }
+    n[k] = size[d];
+    step[k] = stride[d];
+    count++;
+  }
+  for (int k = 1; k < count; k++) {
+    if (step[last] == step[k] * n[k]) {
+      n[last] *= n[k];
+    } else {
+      n[++last] = n[k];
+    }
+    step[last] = step[k];
+  }
+  return countloop(data, last + 1, n, step);
 }
 
 /* -- Drawing ------------------------------------------------------------- */
@@ -56,7 +96,7 @@ static int64_t drawline(const idn_picture *picture, const idn_plane *plane,
     int64_t from = first(at[along], n, dots);
     int64_t to = first(at[along] + 1, n, dots);
     int64_t stride = plane->stride[along];
-    if (idn_nonzeros(line + from * stride, to - from, stride) == 0) continue;
+    if (countrun(line + from * stride, to - from, stride) == 0) continue;
     *mask |= bit;
     found++;
   }
@@ -75,7 +115,7 @@ int64_t idn_draw(const idn_picture *picture, const idn_plane *plane) {
     int64_t clear = picture->dots[along];
     for (; line < end; line++) {
       const float *p = plane->data + line * stride[across];
-      int64_t count = idn_nonzeros(p, size[along], stride[along]);
+      int64_t count = countrun(p, size[along], stride[along]);
       if (count > 0 && clear > 0)
         clear -= drawline(picture, plane, p, along, at);
       total += count;

@@ -32,8 +32,9 @@ static inline int64_t idn_picturecolumns(const idn_picture *p) {
    floor(r * dots / n), counted from 0; so do columns. */
 int64_t idn_draw(const idn_picture *picture, const idn_plane *plane);
 
-/* The number of non-zeros among `n` elements at equal steps. */
-int64_t idn_nonzeros(const float *data, int64_t n, int64_t step);
+/* The number of non-zeros among strided elements; rank <= IDN_MAXRANK. */
+int64_t idn_nonzeros(const float *data, int rank, const int64_t *size,
+                     const int64_t *stride);
 
 #pragma GCC visibility pop
 

@@ -22,13 +22,20 @@ int idn_fail(lua_State *L, int level, const char *format, ...) {
   IDN_UNREACHABLE(); /* lua.h does not say that lua_error never returns */
 }
 
+static const char *pushinteger(lua_State *L, int64_t n) {
+  char text[24];
+  snprintf(text, sizeof text, "%lld", (long long)n);
+  lua_pushstring(L, text);
+  return lua_tostring(L, -1);
+}
+
 const char *idn_pushnumber(lua_State *L, double n) {
   char text[32];
+  if (n >= -(double)IDN_MAXEXTENT && n <= (double)IDN_MAXEXTENT &&
+      n == (double)(int64_t)n)
+    return pushinteger(L, (int64_t)n);
   if (n != n) { /* whose sign is a matter of platform */
     snprintf(text, sizeof text, "nan");
-  } else if (n >= -(double)IDN_MAXEXTENT && n <= (double)IDN_MAXEXTENT &&
-             n == (double)(int64_t)n) {
-    snprintf(text, sizeof text, "%lld", (long long)n);
   } else {
     snprintf(text, sizeof text, "%.14g", n);
     char *comma = strchr(text, ','); /* some locales' decimal point */
@@ -40,6 +47,9 @@ const char *idn_pushnumber(lua_State *L, double n) {
 
 const char *idn_pushgot(lua_State *L, int arg) {
   enum { SHOWN = 40 };
+  int64_t n;
+  if (lua_type(L, arg) == LUA_TNUMBER && idn_getinteger(L, arg, &n))
+    return pushinteger(L, n);
   if (lua_type(L, arg) == LUA_TNUMBER)
     return idn_pushnumber(L, lua_tonumber(L, arg));
   if (lua_type(L, arg) != LUA_TSTRING) {
@@ -57,6 +67,7 @@ const char *idn_pushgot(lua_State *L, int arg) {
 const char *idn_pushsize(lua_State *L, int rank, const int64_t *size) {
   luaL_Buffer b;
   luaL_buffinit(L, &b);
+  if (rank == 0) luaL_addstring(&b, "()");
   for (int d = 0; d < rank; d++) {
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)size[d]);
@@ -65,6 +76,16 @@ const char *idn_pushsize(lua_State *L, int rank, const int64_t *size) {
   }
   luaL_pushresult(&b);
   return lua_tostring(L, -1);
+}
+
+int64_t idn_countnumbers(lua_State *L, int arg) {
+  int64_t count = 0;
+  lua_pushnil(L);
+  while (lua_next(L, arg)) {
+    lua_pop(L, 1);
+    count += lua_type(L, -1) == LUA_TNUMBER;
+  }
+  return count;
 }
 
 int idn_listlength(lua_State *L, int arg) {
@@ -119,7 +140,10 @@ idn_tensor *idn_checktensor(lua_State *L, int arg, const char *what,
   idn_tensor *t = payload(L, arg);
   if (t && t->data) return touched(t);
   const char *colon = what ? ": " : "";
-  if (!what) what = "";
+  if (!what) {
+    what = "";
+    lua_settop(L, lua_gettop(L) < arg ? arg : lua_gettop(L)); /* no self: nil */
+  }
   if (t) idn_fail(L, level, "%s%stensor has been finalized", what, colon);
   idn_fail(L, level, "%s%stensor expected, got %s", what, colon,
            idn_pushgot(L, arg));
@@ -363,7 +387,7 @@ static float *listedelement(lua_State *L, const idn_tensor *t, int arg) {
     lua_rawgeti(L, arg, count + 1);
     if (count == t->rank || lua_isnil(L, -1)) break;
   }
-  if (!lua_isnil(L, -1)) count = (int)lua_rawlen(L, arg);
+  if (!lua_isnil(L, -1)) count = (int)idn_countnumbers(L, arg);
   lua_pop(L, 1);
   return idn_element(L, t, lua_gettop(L) - t->rank + 1, count, 1);
 }

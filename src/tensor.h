@@ -113,6 +113,10 @@ static inline int idn_tointeger(lua_State *L, int arg, int64_t *n) {
    other keys than 1, 2, ... without a gap. */
 int idn_listlength(lua_State *L, int arg);
 
+/* How many keys of that table are numbers. A list has so many values; where one
+   of them is nil, what lua_rawlen says is a matter of the Lua. */
+int64_t idn_countnumbers(lua_State *L, int arg);
+
 /* Reads extents from `count` arguments from `arg` on, and raises at `level`
    where one is no size. */
 void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level);

@@ -24,14 +24,11 @@ static int checkself(lua_State *L) {
   return 0;
 }
 
-/* nonzeros(t). A view leaves out leading dimensions and no others, so that the
-   elements of every tensor lie at equal steps. */
+/* nonzeros(t) */
 static int nonzeros(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 2);
-  int64_t step = INT64_MAX;
-  for (int d = 0; d < t->rank; d++)
-    if (t->dim[d] > 1 && idn_stride(t)[d] < step) step = idn_stride(t)[d];
-  lua_pushnumber(L, (lua_Number)idn_nonzeros(t->data, t->numel, step));
+  int64_t count = idn_nonzeros(t->data, t->rank, idn_size(t), idn_stride(t));
+  lua_pushnumber(L, (lua_Number)count);
   return 1;
 }
 

@@ -226,11 +226,12 @@ local function extents(facts, reasons)
 end
 
 -- Settings that would bring the taps at positions `at` and the zero offset
--- together.
+-- together. Taps that do not stand where they do by default may be shifted.
 local function mendcenter(facts, at)
   local s, zero = facts.s, facts.zero
-  local lo, hi, pad, even = true, true, {}, true
+  local lo, hi, pad, even, usual = true, true, {}, true, true
   for d, k in ipairs(s.kernel) do
+    usual = usual and at[d] == math.ceil(k / 2)
     lo = lo and zero[d] == math.ceil(k / 2)
     hi = hi and zero[d] == floor(k / 2) + 1
     local steps = s.kind == "CrossCor" and at[d] - 1 or k - at[d]
@@ -243,7 +244,8 @@ local function mendcenter(facts, at)
   if not facts.origin or facts.resized then return pads end
   local center = lo and '"lo"' or hi and '"hi"'
     or "{" .. tuple(zero):sub(2, -2) .. "}"
-  return ("center = %s or %s"):format(center, pads)
+  return ("center = %s%s or %s"):format(center,
+    usual and "" or " with shift = 0", pads)
 end
 
 local function zerotext(z, k)
@@ -368,7 +370,7 @@ local function mixing(facts, reasons)
   local shift = rotation(facts, tap)
   if shift then
     reasons[#reasons + 1] = ("channels are shifted by %s: output %s takes "
-      .. "input %s"):format(num(shift), num(o), num(i))
+      .. "input %s (shift = 0 would mend it)"):format(num(shift), num(o), num(i))
     return
   end
   local verb = facts.outs[o] == 1 and "becomes" or "leaks into"

@@ -46,7 +46,7 @@ local function unknown(name, names)
     local d = distance(word:lower(), candidate)
     if not least or d < least then best, least = candidate, d end
   end
-  return ('unknown keyword "%s": did you mean "%s"?'):format(word, best)
+  return 'unknown keyword "' .. word .. '": did you mean "' .. best .. '"?'
 end
 
 --- A copy that later changes to the original do not reach. Windows nest two
@@ -105,7 +105,7 @@ local function parse(defaults, ...)
 
   local first = isrng(args[1]) and 2 or 1
   local given
-  if n >= first and args[n] == nil then n = n - 1 end
+  while n >= first and args[n] == nil do n = n - 1 end
   if n >= first and type(args[n]) == "table" then
     given, n = args[n], n - 1
     if getmetatable(given) ~= nil then

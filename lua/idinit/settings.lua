@@ -45,29 +45,27 @@ local function iscallable(value)
   return type(meta) == "table" and rawget(meta, "__call") ~= nil
 end
 
--- A list of `least` or more of the integers in a table; nil if it holds others.
+-- A list of the integers of `least` or more in a table; or nil and what it is
+-- instead.
 local function integers(list, least)
   local copy, count = {}, 0
   for key in next, list do
-    if type(key) ~= "number" then return nil end
+    if type(key) ~= "number" then return nil, "one with other keys" end
     count = count + 1
   end
   for k = 1, count do
-    copy[k] = integer("", rawget(list, k), least)
-    if not copy[k] then return nil end
+    local value = rawget(list, k)
+    copy[k] = integer("", value, least)
+    if not copy[k] then return nil, ("%s at position %d"):format(got(value), k) end
   end
-  return copy
-end
-
-local function gotlist(value, list)
-  return list and "one of " .. num(#list) or got(value)
+  return copy, "one of " .. num(count)
 end
 
 local function peraxis(what, value, axes, least, default)
-  local list
+  local list, wrong
   if value == nil then value = default end
   if type(value) == "table" then
-    list = integers(value, least)
+    list, wrong = integers(value, least)
     if list and #list == axes then return list end
   else
     local n = integer(what, value, least)
@@ -79,7 +77,7 @@ local function peraxis(what, value, axes, least, default)
   end
   local sort = least == 1 and "positive" or "non-negative"
   return nil, ("%s: %s integer or table of %d expected, got %s"):format(
-    what, sort, axes, gotlist(value, list))
+    what, sort, axes, wrong or got(value))
 end
 
 -- Flux's rule, which makes the kernel of a transposed layer smaller by stride
@@ -100,9 +98,9 @@ end
 -- Padding as {low1, high1, ...}.
 local function readpad(s, value)
   if value == "same" then return samepadding(s) end
-  local axes, list = #s.kernel, nil
+  local axes, list, wrong = #s.kernel, nil, nil
   if type(value) == "table" then
-    list = integers(value, 0)
+    list, wrong = integers(value, 0)
     if list and #list == 2 * axes then return list end
   end
   local each = peraxis("pad", value, axes, 0, 0)
@@ -112,7 +110,7 @@ local function readpad(s, value)
     return pad
   end
   return nil, ("pad: non-negative integer, table of %d or %d of them, or "
-    .. '"same" expected, got %s'):format(axes, 2 * axes, gotlist(value, list))
+    .. '"same" expected, got %s'):format(axes, 2 * axes, wrong or got(value))
 end
 
 -- The tensor that a value is, or, where `tables` allow it, that nested tables
@@ -245,10 +243,11 @@ function settings.matrix(kind, nin, nout, given)
 end
 
 local function readkernel(s, kernel)
-  local list = type(kernel) == "table" and integers(kernel, 1)
+  local list, wrong
+  if type(kernel) == "table" then list, wrong = integers(kernel, 1) end
   if not list or #list == 0 or #list > MAXAXES then
     return ("kernel: table of 1 to %d positive integers expected, got %s")
-      :format(MAXAXES, gotlist(kernel, list))
+      :format(MAXAXES, wrong or got(kernel))
   end
   s.kernel = list
   s.label = ("%s (%s)"):format(s.label, table.concat(texts(list), ","))
@@ -269,6 +268,17 @@ local function axisreader(name, least, default)
   return function(s, value)
     return peraxis(name, value, #s.kernel, least, default)
   end
+end
+
+local function readdilation(s, value)
+  local list, wrong = peraxis("dilation", value, #s.kernel, 1, 1)
+  for d, n in ipairs(list or {}) do
+    if n * (s.kernel[d] - 1.0) > MOST then
+      return nil, ("dilation: %s would spread kernel %s over more than 2^53")
+        :format(num(n), num(s.kernel[d]))
+    end
+  end
+  return list, wrong
 end
 
 local function listed(s)
@@ -302,7 +312,7 @@ function settings.convolution(kind, kernel, nin, nout, given)
   wrong = fill(s, {
     { "groups", readgroups, kw.groups },
     { "stride", axisreader("stride", 1, 1), kw.stride },
-    { "dilation", axisreader("dilation", 1, 1), kw.dilation },
+    { "dilation", readdilation, kw.dilation },
     { "outpad", axisreader("outpad", 0, 0), kw.outpad },
     { "pad", readpad, kw.pad },
   })
