@@ -17,7 +17,9 @@
 
 # ---- Settings, named as LuaRocks names them
 
-LUA = luajit
+# LuaJIT is a Lua 5.1; of another version, lua5.2 and so on is meant.
+LUA = $(if $(filter command,$(origin LUA_VERSION)),$(if \
+  $(filter-out 5.1,$(LUA_VERSION)),lua$(LUA_VERSION),luajit),luajit)
 LUA_VERSION = $(or $(shell $(LUA) -e 'print(_VERSION:match("%d.%d"))' \
   2>/dev/null),5.1)
 LUA_INCDIR = $(call headers,$(patsubst lua,lua$(LUA_VERSION),$(notdir $(LUA))))

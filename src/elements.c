@@ -147,10 +147,10 @@ static int samesize(const idn_tensor *t, const idn_tensor *u) {
          memcmp(t->dim, u->dim, (size_t)t->rank * sizeof *t->dim) == 0;
 }
 
-int idn_iscontiguous(const idn_tensor *t) {
+int idn_ispacked(const idn_tensor *t, int order) {
   int64_t step = 1;
   for (int k = 0; k < t->rank && t->numel > 0; k++) {
-    int d = t->order == IDN_ROW ? t->rank - 1 - k : k;
+    int d = order == IDN_ROW ? t->rank - 1 - k : k;
     if (t->dim[d] != 1 && idn_stride(t)[d] != step) return 0;
     step *= t->dim[d];
   }
@@ -359,7 +359,7 @@ static int clone(lua_State *L) {
 
 static int contiguous(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  if (!idn_iscontiguous(t)) return clone(L);
+  if (!idn_ispacked(t, t->order)) return clone(L);
   lua_settop(L, 1);
   return 1;
 }

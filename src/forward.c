@@ -105,16 +105,6 @@ static const idn_tensor *checkweight(call *c, int arg) {
 
 /* -- Data ---------------------------------------------------------------- */
 
-/* Whether the elements lie without gaps in row order. */
-static int isrow(const idn_tensor *t) {
-  int64_t step = 1;
-  for (int d = t->rank - 1; d >= 0; d--) {
-    if (t->dim[d] != 1 && idn_stride(t)[d] != step) return 0;
-    step *= t->dim[d];
-  }
-  return 1;
-}
-
 static void checkrank(const call *c, const idn_tensor *x) {
   int m = c->layer.axes;
   if (m == 0 && x->rank == 0)
@@ -190,7 +180,7 @@ static void measure(call *c, const idn_tensor *x) {
 /* Replaces the tensor at `arg` by one in row order, if it is not. */
 static void torow(const call *c, int arg) {
   const idn_tensor *x = lua_touserdata(c->L, arg);
-  if (isrow(x)) return;
+  if (idn_ispacked(x, IDN_ROW)) return;
   idn_tensor *row = idn_newtensor(c->L, x->rank, x->dim, IDN_ROW, BLAME);
   idn_assign(c->L, row, arg, BLAME);
   lua_replace(c->L, arg);
@@ -258,7 +248,7 @@ static int forward(lua_State *L) {
 static int map(lua_State *L) {
   lua_settop(L, 3);
   idn_tensor *t = idn_checktensor(L, 2, "data", BLAME);
-  if (!idn_iscontiguous(t))
+  if (!idn_ispacked(t, t->order))
     idn_fail(L, BLAME, "data: contiguous tensor expected");
   for (int64_t k = 0; k < t->numel; k++) { /* none once finalized */
     lua_pushvalue(L, 3);
@@ -373,7 +363,7 @@ static int nextnonzero(lua_State *L) {
     idn_fail(L, BLAME, "position: positive integer expected, got %s",
              idn_pushgot(L, 2));
   float value = 0;
-  if (isrow(t)) {
+  if (idn_ispacked(t, IDN_ROW)) {
     k = k - 1 < t->numel ? idn_findnonzero(t->data, k - 1, t->numel) : t->numel;
     if (k < t->numel) value = t->data[k];
   } else {

@@ -419,21 +419,9 @@ static int newfront(lua_State *L) {
   return 2;
 }
 
-static int numbertext(lua_State *L) {
-  idn_pushnumber(L, lua_tonumber(L, 1));
-  return 1;
-}
-
-static int gottext(lua_State *L) {
-  lua_settop(L, 1);
-  idn_pushgot(L, 1);
-  return 1;
-}
-
 static const luaL_Reg functions[] = {
-    {"create", create},         {"check", check},     {"into", into},
-    {"plan", writable},         {"taps", taps},       {"front", newfront},
-    {"numbertext", numbertext}, {"gottext", gottext}, {NULL, NULL},
+    {"create", create}, {"check", check},    {"into", into}, {"plan", writable},
+    {"taps", taps},     {"front", newfront}, {NULL, NULL},
 };
 
 /* A function pointer that the FFI calls with a plan and memory of its own. It

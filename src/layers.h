@@ -7,9 +7,9 @@
    input to the output there. A dense layer has no axes.
 
    Weights that are exactly 0 are skipped: what they would be multiplied with,
-   NaN and infinity too, is never seen. An output that has a single weight other
-   than 0 is the product itself, not a sum that starts from 0, and a weight of 1
-   moves bits: so an identity returns its input bit for bit. */
+   NaN and infinity too, is never seen. Where no output has more than one weight
+   other than 0, it is the product itself, not a sum that starts from 0, and a
+   weight of 1 moves bits: so an identity returns its input bit for bit. */
 #ifndef IDN_LAYERS_H
 #define IDN_LAYERS_H
 

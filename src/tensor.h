@@ -68,8 +68,8 @@ int64_t idn_countelements(int rank, const int64_t *size);
 /* Strides without gaps; the number of elements must have been counted. */
 void idn_packstrides(int rank, const int64_t *size, int order, int64_t *stride);
 
-/* Whether the elements lie without gaps in the tensor's own order. */
-int idn_iscontiguous(const idn_tensor *t);
+/* Whether the elements lie without gaps in that order. */
+int idn_ispacked(const idn_tensor *t, int order);
 
 /* dst = the value at `arg`: a number fills it; a tensor or nested tables of its
    size are copied, whatever they share. Raises before the first write. */

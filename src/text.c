@@ -17,6 +17,18 @@ static int shortest(lua_State *L) {
   return 1;
 }
 
+/* numbertext(n), gottext(x): what errors say of them. */
+static int numbertext(lua_State *L) {
+  idn_pushnumber(L, lua_tonumber(L, 1));
+  return 1;
+}
+
+static int gottext(lua_State *L) {
+  lua_settop(L, 1);
+  idn_pushgot(L, 1);
+  return 1;
+}
+
 /* checkself(t): raises in the line of whoever called the calling Lua function,
    unless `t` is a tensor. */
 static int checkself(lua_State *L) {
@@ -112,6 +124,8 @@ static int spy(lua_State *L) {
 
 void idn_open_text(lua_State *L) {
   static const luaL_Reg functions[] = {{"shortest", shortest},
+                                       {"numbertext", numbertext},
+                                       {"gottext", gottext},
                                        {"checkself", checkself},
                                        {"nonzeros", nonzeros},
                                        {"spy", spy},

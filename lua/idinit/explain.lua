@@ -10,10 +10,11 @@
 --- where no reason is found, the proof is complete.
 
 local core = require "idinit.core"
+local labels = require "idinit.labels"
 
 local unpack = table.unpack or unpack
 local floor = math.floor
-local num = core.numbertext
+local num, join = core.numbertext, labels.join
 
 -- ---- Text
 
@@ -23,11 +24,7 @@ local function value(x)
   return (text:lower():gsub("%.0$", ""))
 end
 
-local function tuple(list)
-  local t = {}
-  for k, n in ipairs(list) do t[k] = num(n) end
-  return "(" .. table.concat(t, ", ") .. ")"
-end
+local function tuple(list) return "(" .. join(list, ", ") .. ")" end
 
 -- "input 2", "inputs 2 and 3", "inputs 1, 3 to 7 and 9"; `list` rises. Where
 -- there would be too many parts, "... and 40 more".
@@ -240,10 +237,10 @@ local function mendcenter(facts, at)
     even = even and pad[2 * d - 1] == pad[1] and pad[2 * d] == pad[1]
   end
   local pads = "pad = " .. (even and num(pad[1])
-    or "{" .. tuple(pad):sub(2, -2) .. "}")
+    or "{" .. join(pad, ", ") .. "}")
   if not facts.origin or facts.resized then return pads end
   local center = lo and '"lo"' or hi and '"hi"'
-    or "{" .. tuple(zero):sub(2, -2) .. "}"
+    or "{" .. join(zero, ", ") .. "}"
   return ("center = %s%s or %s"):format(center,
     usual and "" or " with shift = 0", pads)
 end

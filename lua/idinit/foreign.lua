@@ -7,15 +7,9 @@ local has_ffi, ffi = pcall(require, "ffi")
 
 local foreign = {}
 
-local function checkself(t)
-  if not core.lend(t) then
-    error("tensor expected, got " .. core.gottext(t), 3)
-  end
-end
-
 if not has_ffi then
   function foreign.data(t)
-    checkself(t)
+    core.checkself(t)
     error("data: the FFI of LuaJIT expected, which this Lua does not have", 2)
   end
 
@@ -48,7 +42,7 @@ foreign.header = ffi.typeof("$ *", struct)
 ---@param t idinit.Tensor
 ---@return ffi.cdata* data `float *`
 function foreign.data(t)
-  checkself(t)
+  core.checkself(t)
   return ffi.cast(foreign.header, t).data
 end
 

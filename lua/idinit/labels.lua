@@ -1,4 +1,4 @@
---- Sizes and slices as text that fits a line.
+--- Lists, sizes and slices as text that fits a line.
 
 local core = require "idinit.core"
 
@@ -12,14 +12,18 @@ function labels.width(text)
   return columns
 end
 
--- Numbers joined by the separator; where that takes more columns than there is
--- room, an ellipsis stands for those in the middle.
-local function join(numbers, separator, room)
+--- Numbers joined by the separator; where that takes more columns than there is
+--- room, an ellipsis stands for those in the middle.
+---@param numbers number[]
+---@param separator string
+---@param room? integer
+---@return string
+function labels.join(numbers, separator, room)
   local parts = {}
   for k, n in ipairs(numbers) do parts[k] = core.numbertext(n) end
   local text = table.concat(parts, separator)
   for keep = #parts - 1, 0, -1 do
-    if labels.width(text) <= room then break end
+    if not room or labels.width(text) <= room then break end
     local head = math.ceil(keep / 2)
     local shown = {}
     for k = 1, head do shown[k] = parts[k] end
@@ -37,7 +41,7 @@ end
 function labels.size(size, room)
   if #size == 0 then return "0-dimensional" end
   if #size == 1 then return core.numbertext(size[1]) .. "-element" end
-  return join(size, "×", room)
+  return labels.join(size, "×", room)
 end
 
 --- The number of matrices in a tensor of rank 2 or more.
@@ -69,7 +73,7 @@ end
 ---@param room integer
 ---@return string
 function labels.slice(indices, room)
-  return "[:, :, " .. join(indices, ", ", room - 8) .. "]"
+  return "[:, :, " .. labels.join(indices, ", ", room - 8) .. "]"
 end
 
 return labels

@@ -5,10 +5,11 @@
 
 local core = require "idinit.core"
 local explain = require "idinit.explain"
+local labels = require "idinit.labels"
 local settings = require "idinit.settings"
 
 local unpack = table.unpack or unpack
-local num, got = core.numbertext, core.gottext
+local num, got, join = core.numbertext, core.gottext, labels.join
 
 ---@alias idinit.Data idinit.Tensor|number[]|table  a tensor or nested tables
 ---@alias idinit.Activation fun(x: number): number
@@ -235,15 +236,9 @@ end
 
 -- ---- Text
 
-local function texts(list)
-  local t = {}
-  for k, n in ipairs(list) do t[k] = num(n) end
-  return t
-end
-
 -- Julia's tuple, or one number for all.
 local function tuple(list)
-  return "(" .. table.concat(texts(list), ", ") .. (list[2] and ")" or ",)")
+  return "(" .. join(list, ", ") .. (list[2] and ")" or ",)")
 end
 
 local function shorttuple(list)

@@ -7,26 +7,17 @@
 local core = require "idinit.core"
 local idinit = require "idinit"
 local keywords = require "idinit.keywords"
+local labels = require "idinit.labels"
 
 local unpack = table.unpack or unpack
 local floor = math.floor
-local num, got = core.numbertext, core.gottext
+local num, got, join = core.numbertext, core.gottext, labels.join
 
 local MOST = 2 ^ 53
 local MAXAXES = 30
 local TRANSPOSED, FLIPPED = 1, 2 -- the core's names for a kind of layer
 
 local settings = {}
-
-local function texts(list)
-  local t = {}
-  for k, n in ipairs(list) do t[k] = num(n) end
-  return t
-end
-
-local function sizetext(size)
-  return table.concat(texts(size), "×")
-end
 
 -- Readers return a value, or nil and what is wrong with it.
 
@@ -98,8 +89,9 @@ end
 -- Padding as {low1, high1, ...}.
 local function readpad(s, value)
   if value == "same" then return samepadding(s) end
-  local axes, list, wrong = #s.kernel, nil, nil
+  local axes, wrong = #s.kernel, nil
   if type(value) == "table" then
+    local list
     list, wrong = integers(value, 0)
     if list and #list == 2 * axes then return list end
   end
@@ -123,14 +115,14 @@ local function sized(what, value, size, tables)
   end
   if not core.is_tensor(value) then
     return nil, ("%s: tensor of size %s expected, got %s"):format(
-      what, sizetext(size), got(value))
+      what, join(size, "×"), got(value))
   end
   local actual = { value:size() }
   local same = #actual == #size
   for d = 1, #size do same = same and actual[d] == size[d] end
   if same then return value end
   return nil, ("%s: tensor of size %s expected, got size %s"):format(
-    what, sizetext(size), sizetext(actual))
+    what, join(size, "×"), join(actual, "×"))
 end
 
 function settings.bias(s, value)
@@ -158,7 +150,7 @@ local function initialise(s, init)
   for _, n in ipairs(s.size) do numel = numel * n end
   if numel > MOST then
     return nil, ("weight of size %s is past all memory"):format(
-      sizetext(s.size))
+      join(s.size, "×"))
   end
   local args = { unpack(s.size) }
   if s.groups > 1 then args[#args + 1] = { groups = s.groups } end
@@ -250,7 +242,7 @@ local function readkernel(s, kernel)
       :format(MAXAXES, wrong or got(kernel))
   end
   s.kernel = list
-  s.label = ("%s (%s)"):format(s.label, table.concat(texts(list), ","))
+  s.label = ("%s (%s)"):format(s.label, join(list, ","))
 end
 
 local function readgroups(s, value)
