@@ -4,11 +4,13 @@
 #include <string.h>
 
 /* A collection costs what the live Lua heap costs to mark, so the garbage that
-   may pile up before it is a multiple of that heap; below it stands a floor,
-   so that a small heap is not collected for every few tensors. A lower floor
-   would keep the buffers in the cache, a higher one collect less often: 4 MiB
-   is the best of both where a buffer is 256 KiB. */
+   may pile up before it is a multiple of that heap: SMALLHEAPS of it, by which
+   collections cost less than the tensors, up to CEILING bytes, and HEAPS of a
+   larger one. Below stands a floor: a lower one would keep the buffers in the
+   cache, a higher one collect less often. */
 #define FLOOR ((size_t)4 << 20)
+#define SMALLHEAPS 32
+#define CEILING ((size_t)64 << 20)
 #define HEAPS 4
 
 /* A block that holds more than its taps is cleared whole for its next use, up
@@ -88,12 +90,14 @@ int idn_isown(const idn_heap *heap, const void *metatable) {
   return metatable == heap->metatable || metatable == heap->owners;
 }
 
+static size_t most(size_t a, size_t b) { return a > b ? a : b; }
+
 /* Garbage that may pile up beside `live` bytes. */
 static size_t allowance(lua_State *L, size_t live) {
   size_t heap = (size_t)lua_gc(L, LUA_GCCOUNT, 0) << 10;
-  size_t least = heap < SIZE_MAX / HEAPS ? HEAPS * heap : SIZE_MAX / 2;
-  if (least < FLOOR) least = FLOOR;
-  return live > least ? live : least;
+  size_t small = heap < CEILING / SMALLHEAPS ? SMALLHEAPS * heap : CEILING;
+  size_t large = heap < SIZE_MAX / HEAPS ? HEAPS * heap : SIZE_MAX / 2;
+  return most(most(FLOOR, live), most(small, large));
 }
 
 static int fullcollection(lua_State *L) {
@@ -151,8 +155,9 @@ idn_block *idn_newblock(lua_State *L, idn_heap *heap, size_t bytes) {
   return block;
 }
 
-void idn_makeroom(lua_State *L, idn_heap *heap) {
-  if (heap->held >= heap->trigger) collect(L, heap, 1);
+void idn_makeroom(lua_State *L, const idn_block *block) {
+  idn_heap *heap = block->heap;
+  if (heap->held >= heap->trigger) collect(L, heap, block->bytes);
 }
 
 void idn_shareblock(idn_block *block) {

@@ -37,8 +37,9 @@ idn_block *idn_newblock(lua_State *L, idn_heap *heap, size_t bytes);
 
 float *idn_blockdata(idn_block *block);
 
-/* Has the collector run if it is time. May raise. */
-void idn_makeroom(lua_State *L, idn_heap *heap);
+/* Has the collector run if it is time, before one more shares the block. May
+   raise. */
+void idn_makeroom(lua_State *L, const idn_block *block);
 
 /* One owner more or less; the last one frees the block. */
 void idn_shareblock(idn_block *block);

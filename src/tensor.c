@@ -265,7 +265,7 @@ idn_tensor *idn_newtensor(lua_State *L, int rank, const int64_t *size,
 idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
                         const int64_t *stride, float *data) {
   idn_tensor *from = lua_touserdata(L, parent);
-  if (from->block) idn_makeroom(L, checkheap(L));
+  if (from->block) idn_makeroom(L, from->block);
   idn_tensor *t = newheader(L, rank, from->order, 0, from->block != NULL);
   if (!from->data) idn_checktensor(L, parent, NULL, 1);
   t->numel = 1;
