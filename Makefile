@@ -176,7 +176,7 @@ valgrind:
 FUZZ_SECONDS = 60
 FUZZERS = $(patsubst spec/%.c,build/%,$(wildcard spec/fuzz/*.c)) \
   $(wildcard spec/fuzz/*.lua)
-PURE = $(shell grep -L -e compat.h -e storage.h -e tensor.h $(SOURCES))
+PURE = $(shell grep -L -e args.h -e storage.h -e tensor.h $(SOURCES))
 
 build/fuzz/%: spec/fuzz/%.c $(PURE) $(wildcard src/*.h)
 	@mkdir -p $(@D)

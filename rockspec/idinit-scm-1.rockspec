@@ -38,6 +38,7 @@ build = {
     ["idinit.types"] = "lua/idinit/types.lua",
     ["idinit.core"] = {
       sources = {
+        "src/args.c",
         "src/core.c",
         "src/decimal.c",
         "src/disk.c",

@@ -199,31 +199,18 @@ static const char *readelements(transfer *f, idn_tensor *t) {
   return fault;
 }
 
-/* The tensor for a transfer whose header has been read. Is called protected,
-   for a lack of memory to be told with the file's name. */
-static int maketensor(lua_State *L) {
-  const transfer *f = totransfer(L, 1);
-  if (!f) return idn_fail(L, 1, "file expected, got %s", idn_pushgot(L, 1));
-  const idn_npy *h = &f->npy;
-  idn_newtensor(L, h->rank, h->size, h->fortran ? IDN_COL : IDN_ROW, 1);
-  return 1;
-}
-
 static int load(lua_State *L) {
   const char *path = checkpath(L, 1);
   lua_settop(L, 1);
   transfer *f = newtransfer(L);
   const char *fault = readheader(L, f, path);
   if (fault) return cannot(L, "load", path, f, fault);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_pushvalue(L, lua_upvalueindex(2));
-  lua_pushcclosure(L, maketensor, 2);
-  lua_pushvalue(L, 2);
-  if (lua_pcall(L, 1, 1, 0) != 0) {
-    if (lua_type(L, -1) != LUA_TSTRING) return lua_error(L);
-    return cannot(L, "load", path, f, lua_tostring(L, -1));
-  }
-  fault = readelements(f, idn_checktensor(L, -1, NULL, 1));
+  const idn_npy *h = &f->npy;
+  int order = h->fortran ? IDN_COL : IDN_ROW;
+  idn_tensor *t = idn_trytensor(L, h->rank, h->size, order);
+  if (!t)
+    return cannot(L, "load", path, f, idn_pushnomemory(L, h->rank, h->size));
+  fault = readelements(f, t);
   if (fault) return cannot(L, "load", path, f, fault);
   idn_closedisk(&f->disk);
   return 1;

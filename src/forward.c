@@ -192,30 +192,13 @@ static void recheck(const call *c, int arg) {
     idn_fail(c->L, BLAME, "%s: a tensor has been finalized", c->label);
 }
 
-/* newresult(n1, ..., nk) */
-static int newresult(lua_State *L) {
-  int64_t size[IDN_MAXRANK];
-  int rank = lua_gettop(L);
-  idn_checksize(L, 1, rank, size, 1);
-  idn_newtensor(L, rank, size, IDN_ROW, 1);
-  return 1;
-}
-
-/* Pushes a tensor for the result. Where one could be too large, the error for
-   that is caught to be given the label. */
+/* Pushes a tensor for the result. */
 static idn_tensor *pushresult(const call *c) {
-  enum { LARGE = 1 << 20 };
-  lua_State *L = c->L;
-  if (idn_countelements(c->rank, c->size) < LARGE)
-    return idn_newtensor(L, c->rank, c->size, IDN_ROW, BLAME);
-  luaL_checkstack(L, c->rank + 4, "too many dimensions");
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_pushvalue(L, lua_upvalueindex(2));
-  lua_pushcclosure(L, newresult, 2);
-  for (int d = 0; d < c->rank; d++) idn_pushinteger(L, c->size[d]);
-  if (lua_pcall(L, c->rank, 1, 0) != 0)
-    idn_fail(L, BLAME, "%s: %s", c->label, lua_tostring(L, -1));
-  return lua_touserdata(L, -1);
+  idn_tensor *y = idn_trytensor(c->L, c->rank, c->size, IDN_ROW);
+  if (!y)
+    idn_fail(c->L, BLAME, "%s: %s", c->label,
+             idn_pushnomemory(c->L, c->rank, c->size));
+  return y;
 }
 
 /* -- Functions ----------------------------------------------------------- */

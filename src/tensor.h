@@ -7,9 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "compat.h"
+#include "args.h"
 #include "storage.h"
-#include "taps.h" /* IDN_MAXRANK */
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
@@ -50,6 +49,11 @@ idn_tensor *idn_checktensor(lua_State *L, int arg, const char *what, int level);
 idn_tensor *idn_newtensor(lua_State *L, int rank, const int64_t *size,
                           int order, int level);
 
+/* Likewise, but pushes and returns nothing where there is no memory for the
+   elements. [-0, +(0|1)] */
+idn_tensor *idn_trytensor(lua_State *L, int rank, const int64_t *size,
+                          int order);
+
 /* Pushes a tensor that shares the elements of the one at `parent`, from `data`
    on, and keeps them alive. [-0, +1] */
 idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
@@ -82,44 +86,6 @@ void idn_fill(idn_tensor *t, float value);
    where there is no size yet. */
 void idn_checkshift(lua_State *L, int arg, int rank, const int64_t *size,
                     int64_t *shift, int level);
-
-/* In tensor.c again: */
-
-/* luaL_error that blames the function `level` above the running C function:
-   1 is its caller. */
-IDN_NORETURN int idn_fail(lua_State *L, int level, const char *format, ...);
-
-/* Push texts for errors, alike on every Lua, and return them: a number; what
-   was got at `arg` (a number, a short string or a type). [-0, +1] */
-const char *idn_pushnumber(lua_State *L, double n);
-const char *idn_pushgot(lua_State *L, int arg);
-
-/* Pushes a size as text, "3×5". [-0, +1] */
-const char *idn_pushsize(lua_State *L, int rank, const int64_t *size);
-
-/* Whether `arg` is a number, no string, with an integral value of at most
-   IDN_MAXEXTENT either way, which goes to `n`. */
-static inline int idn_tointeger(lua_State *L, int arg, int64_t *n) {
-  if (idn_getinteger(L, arg, n))
-    return *n >= -IDN_MAXEXTENT && *n <= IDN_MAXEXTENT;
-  if (lua_type(L, arg) != LUA_TNUMBER) return 0;
-  double x = lua_tonumber(L, arg);
-  if (!(x >= -(double)IDN_MAXEXTENT && x <= (double)IDN_MAXEXTENT)) return 0;
-  *n = (int64_t)x;
-  return (double)*n == x;
-}
-
-/* How many values the table at `arg`, an absolute index, lists; -1 if it has
-   other keys than 1, 2, ... without a gap. */
-int idn_listlength(lua_State *L, int arg);
-
-/* How many keys of that table are numbers. A list has so many values; where one
-   of them is nil, what lua_rawlen says is a matter of the Lua. */
-int64_t idn_countnumbers(lua_State *L, int arg);
-
-/* Reads extents from `count` arguments from `arg` on, and raises at `level`
-   where one is no size. */
-void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level);
 
 /* Openers of the binding files: each adds its functions to the module's table
    at the top, or to the tensor's methods in its field "methods", which
