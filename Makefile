@@ -190,7 +190,7 @@ fuzz:
 	  $(KINDS:%=build/asan/%/idinit/core.so)
 	@spec/tools/fuzz $(FUZZ_SECONDS) '$(LUAS)' $(FUZZERS)
 
-MUTATE = src/taps.c src/identity.c lua/idinit/keywords.lua
+MUTATE = src/args.c src/taps.c src/identity.c lua/idinit/keywords.lua
 
 mutate:
 	@spec/tools/need cc gcc luajit luajit-dev lua5.4 lua5.4-dev busted
