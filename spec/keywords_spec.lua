@@ -390,6 +390,20 @@ describe("window", function()
       idinit(2 ^ 30, 2 ^ 50, { fit = "hadamard", window = wide }):totable())
   end)
 
+  it("is a list of ranges, with none besides it and none missing", function()
+    for _, window in ipairs { { {}, [3] = {} }, { [0] = {}, {}, {} }, { [0] = {}, [2] = {} },
+                              { [-1] = {}, [2] = {} }, { {}, {}, n = 2 } } do
+      fails(function() idinit(3, 3, { window = window }) end,
+        "window: table of ranges expected, got a table that is no list")
+    end
+  end)
+
+  it("that is wrong is told as it was given, up to 40 characters", function()
+    local long = ("x"):rep(41)
+    fails(function() idinit(3, 3, { window = { { long, 2 }, {} } }) end,
+      'got {string "' .. long:sub(2) .. '...", 2} in dimension 1')
+  end)
+
   it("is no larger than memory", function()
     fails(function() idinit(2 ^ 53, 2 ^ 53, { window = { {}, { 1, 2 ^ 20 } } }) end,
       "not enough memory")

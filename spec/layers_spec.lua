@@ -658,6 +658,12 @@ describe("Misuse of a constructor", function()
     fails(conv({ 2 ^ 40, 2 ^ 40 }, 1, 1), "Conv (1099511627776,1099511627776), 1 => 1: "
       .. "weight of size 1099511627776×1099511627776×1×1 is past all memory")
     fails(dense(2 ^ 25, 2 ^ 25), "Dense 33554432 => 33554432: init: not enough memory")
+    local long = layers.Dense(1, 2 ^ 27, { init = idinit, bias = false })
+    fails(function() long:explain() end, -- whose lists would be longer than a table
+      "Dense 1 => 134217728: not enough memory to explain size 134217728×1")
+    local embedding = layers.Embedding(2, 2, { init = idinit })
+    fails(function() embedding(idinit.zeros(2 ^ 27 + 1)) end,
+      "Embedding 2 => 2: not enough memory for tables of size 134217729")
     fails(conv({ 3 }, 1, 1, { dilation = 2 ^ 53, pad = "same" }), "Conv (3), 1 => 1: dilation: "
       .. "9007199254740992 would spread kernel 3 over more than 2^53")
     fails(conv({ 1, 2049 }, 1, 1, { dilation = 2 ^ 53 }), "would spread kernel 2049 over more")

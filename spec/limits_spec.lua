@@ -93,6 +93,16 @@ describe("Extents of 2^31 and 2^53", function()
       fails(function() return (t(n, 1, 1)) end, "dimension 2")
     end
   end)
+
+  it("are not made tables of, nor are as many tables made", function()
+    for _, n in ipairs { 2 ^ 27 + 1, 2 ^ 31, 2 ^ 53 } do
+      fails(function() return (idinit.zeros(n, 0):totable()) end,
+        "not enough memory for tables of size " .. ("%d×0"):format(n))
+    end
+    fails(function() return (idinit.zeros(2, 2 ^ 13, 2 ^ 13 + 1, 0):totable()) end,
+      "not enough memory for tables of size 2×8192×8193×0")
+    assert.same({}, idinit.zeros(0, 2 ^ 53):totable())
+  end)
 end)
 
 describe("A string of 1 MB", function()

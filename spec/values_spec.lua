@@ -131,6 +131,7 @@ local sized = {
   { { 4, 3 }, "groups", 3, "divisor of 4", "dimension 1", "got 3" },
   { { 3, 6, 4 }, "groups", 3, "divisor of 4", "dimension 3", "got 3" },
   { { 4, 3 }, "groups", 8, "divisor of 4", "got 8" },
+  { { 3, 2, 2 }, "center", { 2 ^ 53 }, "9007199254740992 out of range [1, 3] in dimension 1" },
   { { 3, 2, 2 }, "center", { 4 }, "4 out of range [1, 3] in dimension 1" },
   { { 3, 4, 2, 2 }, "center", { 1, 5 }, "5 out of range [1, 4] in dimension 2" },
   { { 3, 2, 2 }, "center", { 1, 1 }, "1 kernel axes", "got 2" },

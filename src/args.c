@@ -75,9 +75,9 @@ const char *idn_pushsize(lua_State *L, int rank, const int64_t *size) {
 }
 
 const char *idn_pushnomemory(lua_State *L, int rank, const int64_t *size) {
-  const char *text = idn_pushsize(L, rank, size);
-  lua_pushfstring(L, "not enough memory for a tensor of size %s", text);
-  lua_remove(L, -2);
+  lua_pushliteral(L, "not enough memory for a tensor of size ");
+  idn_pushsize(L, rank, size);
+  lua_concat(L, 2);
   return lua_tostring(L, -1);
 }
 

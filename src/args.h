@@ -36,6 +36,9 @@ static inline int idn_tointeger(lua_State *L, int arg, int64_t *n) {
   return (double)*n == x;
 }
 
+/* How many values a table lists at most under any Lua: LuaJIT's limit. */
+#define IDN_MAXLIST (1 << 27)
+
 /* How many values the table at `arg`, an absolute index, lists; -1 if it has
    other keys than 1, 2, ... without a gap. */
 int idn_listlength(lua_State *L, int arg);

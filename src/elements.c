@@ -300,16 +300,28 @@ static void pushnest(lua_State *L, const idn_tensor *t, int depth,
     lua_pushnumber(L, *data);
     return;
   }
-  int64_t size = t->dim[depth];
-  lua_createtable(L, size < INT32_MAX ? (int)size : 0, 0);
+  lua_createtable(L, (int)t->dim[depth], 0);
   for (int64_t i = 0; i < t->dim[depth]; i++) { /* 0 once finalized */
     pushnest(L, t, depth + 1, data + i * idn_stride(t)[depth]);
     lua_rawseti(L, -2, (int)i + 1);
   }
 }
 
+/* Raises where nested tables would be too long, or too many for a tensor that
+   has no elements to pay for them. */
+static void checknest(lua_State *L, const idn_tensor *t) {
+  int64_t most = IDN_MAXLIST;
+  for (int d = 0; d < t->rank && t->dim[d] > 0; d++) {
+    if (t->dim[d] > most)
+      idn_fail(L, 1, "not enough memory for tables of size %s",
+               idn_pushsize(L, t->rank, t->dim));
+    if (t->numel == 0) most /= t->dim[d];
+  }
+}
+
 static int totable(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  checknest(L, t);
   luaL_checkstack(L, t->rank + 2, "too many dimensions");
   pushnest(L, t, 0, t->data);
   return 1;

@@ -306,7 +306,7 @@ static int lookup(lua_State *L) {
 /* -- For the proof ------------------------------------------------------- */
 
 static void pushcounts(lua_State *L, const int64_t *counts, int64_t n) {
-  lua_createtable(L, n < INT32_MAX ? (int)n : 0, 0);
+  lua_createtable(L, (int)n, 0);
   for (int64_t k = 0; k < n; k++) {
     idn_pushinteger(L, counts[k]);
     lua_rawseti(L, -2, (int)k + 1);
@@ -321,10 +321,13 @@ static int census(lua_State *L) {
   readlayer(&c, L);
   const idn_layer *l = &c.layer;
   const idn_tensor *w = checkweight(&c, 4);
-  int64_t taps = idn_counttaps(l);
-  size_t count = (size_t)(l->nout + l->nin + taps);
-  int64_t *counts = lua_newuserdata(L, count * sizeof *counts);
-  memset(counts, 0, count * sizeof *counts);
+  int64_t taps = idn_counttaps(l), count = l->nout + l->nin + taps;
+  if (count > IDN_MAXLIST)
+    idn_fail(L, BLAME, "%s: not enough memory to explain size %s", c.label,
+             idn_pushsize(L, w->rank, w->dim));
+  size_t bytes = (size_t)count * sizeof(int64_t);
+  int64_t *counts = lua_newuserdata(L, bytes);
+  memset(counts, 0, bytes);
   idn_census all = {0, counts, counts + l->nout, counts + l->nout + l->nin};
   recheck(&c, 4);
   idn_takecensus(l, w->data, &all);

@@ -109,13 +109,12 @@ local function extentout(s, d, x)
   return floor((x - 1 - change) / s.stride[d]) + 1
 end
 
--- Counts of the weights that are not 0, where the offset is 0 (`zero`, as
--- positions, and `origin`, as a number), and where the weights are (`only`, a
--- number, if it is one place alone).
-local function survey(s)
-  local facts = { s = s, axes = #s.kernel, zero = {}, origin = 1 }
-  facts.total, facts.outs, facts.ins, facts.taps =
-    core.census(s.label, s.list, nil, s.weight)
+-- Counts of the weights that are not 0 (core.census's), where the offset is 0
+-- (`zero`, as positions, and `origin`, as a number), and where the weights are
+-- (`only`, a number, if it is one place alone).
+local function survey(s, total, outs, ins, taps)
+  local facts = { s = s, axes = #s.kernel, zero = {}, origin = 1,
+                  total = total, outs = outs, ins = ins, taps = taps }
   for d, k in ipairs(s.kernel) do
     local z = zeroposition(s, d)
     facts.zero[d] = z
@@ -438,12 +437,12 @@ local function unproven(f, reasons)
 end
 
 --- The proof. `activation` is nil if there is none that changes anything,
---- "relu", or a function that is not known.
+--- "relu", or a function that is not known; then come core.census's counts.
 ---@return boolean
 ---@return string[]
 ---@return number?
-return function(s, activation)
-  local reasons, facts = {}, survey(s)
+return function(s, activation, ...)
+  local reasons, facts = {}, survey(s, ...)
   if s.nin ~= s.nout then
     reasons[1] = ("%s input%s %s output%s"):format(num(s.nin),
       s.nin == 1 and " becomes" or "s become", num(s.nout),

@@ -146,7 +146,11 @@ end
 -- ---- What a layer does
 
 local function lookup(s, x)
-  if core.is_tensor(x) and x:dim() == 1 then x = x:totable() end
+  if core.is_tensor(x) and x:dim() == 1 then
+    local ok, list = pcall(x.totable, x)
+    if not ok then return nil, s.label .. ": " .. list end
+    return list
+  end
   if type(x) ~= "table" and type(x) ~= "number" then
     return nil, s.label .. " expects an index or a list of them, got " .. got(x)
   end
@@ -199,7 +203,8 @@ function Layer.explain(self)
   local f = s.activation
   local activation = f and f ~= layers.identity and f or nil
   if f == layers.relu then activation = "relu" end
-  return explain(s, activation)
+  return explain(s, activation,
+                 core.census(s.label, s.list, nil, s.weight))
 end
 
 local readable = {

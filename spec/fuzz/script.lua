@@ -254,9 +254,14 @@ end
 
 local readernames = { "totable", "totable", "get", "call", "listed", "rows", "reshaped" }
 if has_ffi then
+  -- Meanwhile nothing may run a finalizer, which would free what data points to.
   function readers.data(t, m)
-    local data, places, values = t:data(), mirror.places(m), {}
-    for k = 1, m.numel do values[k] = data[places[k] - m.base] end
+    local places, values = mirror.places(m), {}
+    collectgarbage "stop"
+    local ok, data = pcall(method, t, "data")
+    for k = 1, ok and m.numel or 0 do values[k] = data[places[k] - m.base] end
+    collectgarbage "restart"
+    if not ok then error(data, 0) end
     return values
   end
   readernames[#readernames + 1] = "data"
