@@ -47,6 +47,7 @@ build = {
         "src/forward.c",
         "src/identity.c",
         "src/layers.c",
+        "src/loops.c",
         "src/npy.c",
         "src/picture.c",
         "src/storage.c",

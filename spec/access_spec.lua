@@ -98,6 +98,59 @@ local function count(t)
   return n
 end
 
+describe("A NaN of any bits", function()
+  -- A .npy file of float32 with these bits.
+  local function load(bits)
+    local name, parts = os.tmpname(), {}
+    for k, n in ipairs(bits) do
+      for byte = 0, 3 do parts[4 * k - 3 + byte] = string.char(math.floor(n / 256 ^ byte) % 256) end
+    end
+    local text = ("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 1), }"):format(#bits)
+    local file = assert(io.open(name, "wb"))
+    file:write("\147NUMPY\1\0", string.char(#text, 0), text, table.concat(parts))
+    file:close()
+    local t = idinit.load(name)
+    os.remove(name)
+    return t
+  end
+
+  it("is a number that is none, however it is read", function()
+    local draw, bits = random.new(random.seed), {}
+    for high = 0, 255 do
+      bits[#bits + 1] = (high < 128 and 0x7f80 or 0xff00) * 65536 + high * 65536 + 1
+      bits[#bits + 1] = (draw(2) * 0x8000 - 1) * 65536 + draw(65536) - 1
+    end
+    local t = load(bits)
+    local flat = t:reshape(#bits)
+    for _, read in ipairs {
+      function(k) return t(k, 1) end, function(k) return t:get(k, 1) end,
+      function(k) return t[{ k, 1 }] end, function(k) return t[k][1] end,
+      function(k) return flat[k] end,
+    } do
+      local strange = 0
+      for round = 1, 3 do
+        for k = 1, #bits do
+          local x = read(k)
+          if type(x) ~= "number" or x == x or round > 3 then strange = strange + 1 end
+        end
+      end
+      assert.equal(0, strange)
+    end
+  end)
+
+  it("is seen after it has been written over, and before", function()
+    local t = load { 0xffd00001, 0xffffffff }
+    local nans = 0
+    for k = 1, 2 * MANY do
+      local x = t(1, 1)
+      if x ~= x then nans = nans + 1 end
+      t:set(1, 1, k % 2 == 1 and 5 or 0 / 0)
+      if t(1, 1) == 5 then nans = nans + 1000 end
+    end
+    assert.equal(MANY + 1000 * MANY, nans)
+  end)
+end)
+
 describe("Views in loops", function()
   it("keep the elements when the tensor is garbage", function()
     local function rowsof(t)

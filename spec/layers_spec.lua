@@ -389,6 +389,16 @@ describe("Padding", function()
   end)
 end)
 
+describe("A stride of 2^53", function()
+  it("is one to nowhere", function()
+    local x = idinit.zeros(1, 1, 1024, 1):fill(3)
+    for _, kind in ipairs { "Conv", "CrossCor", "ConvTranspose" } do
+      local layer = layers[kind]({ 1, 1 }, 1024, 1024, { stride = 2 ^ 53, groups = 1024 })
+      assert.is_true(layer(x) == x)
+    end
+  end)
+end)
+
 describe("Groups", function()
   it("let an initialiser make a grouped identity", function()
     local x = scatter(idinit.zeros(3, 6, 2), random.new(1), 0)
@@ -434,6 +444,13 @@ describe("An activation", function()
     assert.equal(0, layers.relu(-3))
     assert.equal(3, layers.relu(3))
     assert.equal(-3, layers.identity(-3))
+    fails(function() return (layers.relu "3") end, 'relu: number expected, got string "3"')
+  end)
+
+  it("may be anything that can be called, though its metatable be hidden", function()
+    local twice = { __call = function(_, x) return 2 * x end, __metatable = false }
+    local layer = layers.Dense(1, 1, { activation = setmetatable({}, twice) })
+    assert.equal(6, layer({ 3 })[1])
   end)
 
   it("that raises is heard as it is", function()
@@ -661,9 +678,11 @@ describe("Misuse of a constructor", function()
     local long = layers.Dense(1, 2 ^ 27, { init = idinit, bias = false })
     fails(function() long:explain() end, -- whose lists would be longer than a table
       "Dense 1 => 134217728: not enough memory to explain size 134217728×1")
+    fails(function() layers.Conv({ 1 }, 1, 1, { pad = 2 ^ 53 })(idinit.zeros(1, 1, 1)) end,
+      "Conv (1), 1 => 1 makes more than 2^53 outputs in dimension 1")
     local embedding = layers.Embedding(2, 2, { init = idinit })
     fails(function() embedding(idinit.zeros(2 ^ 27 + 1)) end,
-      "Embedding 2 => 2: not enough memory for tables of size 134217729")
+      "Embedding 2 => 2: tables of size 134217729 are too large")
     fails(conv({ 3 }, 1, 1, { dilation = 2 ^ 53, pad = "same" }), "Conv (3), 1 => 1: dilation: "
       .. "9007199254740992 would spread kernel 3 over more than 2^53")
     fails(conv({ 1, 2049 }, 1, 1, { dilation = 2 ^ 53 }), "would spread kernel 2049 over more")

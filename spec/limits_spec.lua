@@ -97,11 +97,19 @@ describe("Extents of 2^31 and 2^53", function()
   it("are not made tables of, nor are as many tables made", function()
     for _, n in ipairs { 2 ^ 27 + 1, 2 ^ 31, 2 ^ 53 } do
       fails(function() return (idinit.zeros(n, 0):totable()) end,
-        "not enough memory for tables of size " .. ("%d×0"):format(n))
+        ("tables of size %d×0 are too large"):format(n))
     end
     fails(function() return (idinit.zeros(2, 2 ^ 13, 2 ^ 13 + 1, 0):totable()) end,
-      "not enough memory for tables of size 2×8192×8193×0")
+      "tables of size 2×8192×8193×0 are too large")
     assert.same({}, idinit.zeros(0, 2 ^ 53):totable())
+    local nested, twos = {}, {}
+    for d = 1, 31 do nested, twos[d] = { nested, nested }, 2 end -- 2^31 empty tables
+    fails(function() idinit.tensor(nested) end, "tables of size 2×2", "×0 are too large")
+    twos[32] = 0
+    local t = idinit.zeros(unpack(twos))
+    fails(function() t:copy(nested) end, "tables of size 2×2", "×0 are too large")
+    for d = 1, 31 do twos[d] = 1 end
+    assert.is_true(t:circshift(twos) == t)
   end)
 end)
 

@@ -71,6 +71,45 @@ describe("A view", function()
   end)
 end)
 
+describe("A tensor made in a finalizer", function()
+  it("does not stop the count of what is held", function()
+    local alive = tonumber(child.must(child.lua() .. " -e " .. child.quote [[
+      local idinit = require "idinit"
+      local newproxy = rawget(_G, "newproxy")
+      local function finalize() for _ = 1, 300 do idinit.zeros(512, 512) end end
+      if newproxy then
+        getmetatable(newproxy(true)).__gc = finalize
+      else
+        setmetatable({}, { __gc = finalize })
+      end
+      collectgarbage()
+      local weak, alive = setmetatable({}, { __mode = "v" }), 0
+      for k = 1, 400 do weak[k] = idinit.zeros(512, 512) end
+      for _ in pairs(weak) do alive = alive + 1 end
+      io.write(alive)
+    ]]))
+    assert.is_true(alive < 50, alive .. " MiB are held")
+  end)
+end)
+
+describe("A collector that is stopped", function()
+  it("is left alone by a tensor that there is no memory for", function()
+    if _VERSION == "Lua 5.1" and not jit then return pending "Lua 5.1 cannot tell" end
+    local weak = setmetatable({ {} }, { __mode = "v" })
+    local keep = idinit.zeros(100, 100)
+    collectgarbage()
+    weak[1] = {}
+    collectgarbage "stop"
+    local ok = pcall(idinit.zeros, 2 ^ 45)
+    local there, running = weak[1] ~= nil, collectgarbage "isrunning"
+    collectgarbage "restart"
+    assert.is_false(ok)
+    assert.is_true(there)
+    assert.is_false(running)
+    assert.equal(0, keep(1, 1))
+  end)
+end)
+
 describe("Memory #once #native", function()
   if not exists "/proc/self/status" then
     pending "is measured by /proc, which this system does not have"
@@ -182,6 +221,14 @@ describe("Memory #once #native", function()
       end
       t = nil
       assert(idinit(9000, 9000)(9000, 9000) == 1)
+      local layers = require "idinit.layers"
+      local layer = layers.Dense(1, 2^26, { bias = false })
+      collectgarbage() collectgarbage()
+      local taken = idinit.zeros(2^25 + 2^24)
+      local ok, message = pcall(function() layer.bias = true end)
+      local place = message:match "^(.-) Dense 1 => 67108864: bias: not enough memory"
+      assert(not ok and place and place:find "^%(command line%)", message)
+      assert(taken(1) == 0)
       io.write "done"
     ]], 600))
   end)

@@ -1,5 +1,6 @@
--- Whatever a script does with the functions it finds, also through `debug`: it
--- gets an error, never a crash, and no tensor is harmed.
+-- Whatever a script does with the functions it finds, also through `debug`, but
+-- for what the README names: it gets an error, never a crash, and no tensor is
+-- harmed.
 
 local idinit = require "idinit"
 local core = require "idinit.core"
@@ -290,13 +291,15 @@ describe("A finalizer run by hand", function()
     assert.is_false(values[25])
   end)
 
-  -- So many finalizers wait that some of them run amidst a use of a tensor.
-  -- Returns the errors of such uses with their numbers.
-  local function amidst(use)
+  -- So many finalizers wait that some of them run amidst a use of a tensor,
+  -- which they finalize, or do what they are told. Returns the errors of such
+  -- uses with their numbers.
+  local function amidst(use, act)
     local t, fired, wanted = nil, 0, 20000
+    act = act or function() metatable.__gc(t) end
     local function finalize()
       fired = fired + 1
-      if t then metatable.__gc(t) end
+      if t then act() end
     end
     local is_compiled = jit and jit.status()
     if is_compiled then jit.off() end -- which would make the window smaller
@@ -328,6 +331,47 @@ describe("A finalizer run by hand", function()
     it("is noticed by the access that it falls into", function()
       local errors = amidst(function(t) return t(1, 1), 1 end)
       assert.is_truthy(next(errors) or is_stressed)
+    end)
+
+    it("is the script's to hear of, wherever in a sweep it falls", function()
+      local errors = amidst(function(t)
+        for i = 1, 30 do assert(t[i]) end
+      end)
+      for message in pairs(errors) do
+        assert.truthy(message:find "misuse_spec.lua:%d+: tensor has been finalized$", message)
+      end
+      assert.is_truthy(next(errors) or is_stressed)
+    end)
+
+    -- Finalizes the view that is being made, where it can be found.
+    it("of a view leaves nothing of it to be read", function()
+      local hits = 0
+      local function finalize()
+        for level = 2, 12 do
+          if not debug.getinfo(level, "f") then return end
+          for k = 1, 20 do
+            local name, value = debug.getlocal(level, k)
+            if not name then break end
+            if name == "view" and idinit.is_tensor(value) then
+              metatable.__gc(value)
+              hits = hits + 1
+            end
+          end
+        end
+      end
+      local found = 0
+      amidst(function(t)
+        if not idinit.is_tensor(t) then error "finalized" end
+        for _ = 1, 3 do
+          local row = t[7]
+          if not idinit.is_tensor(row) and pcall(function() return row[7] end) then
+            found = found + 1
+          end
+        end
+        error "enough"
+      end, finalize)
+      assert.equal(0, found)
+      assert.is_truthy(hits > 0 or not (has_ffi and jit.status()) or is_stressed)
     end)
 
     it("is noticed by the layer that it falls into", function()

@@ -88,10 +88,11 @@ static inline int idn_getinteger(lua_State *L, int arg, int64_t *n) {
 #endif
 }
 
-/* Whether the collector runs by itself. Lua 5.1 cannot tell. */
+/* Whether the collector runs by itself. Lua 5.1 cannot tell. In a finalizer of
+   Lua 5.4 nothing can be collected, and lua_gc returns -1. */
 static inline int idn_gcrunning(lua_State *L) {
 #ifdef LUA_GCISRUNNING
-  return lua_gc(L, LUA_GCISRUNNING, 0);
+  return lua_gc(L, LUA_GCISRUNNING, 0) > 0;
 #else
   (void)L;
   return 1;

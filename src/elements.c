@@ -4,58 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "loops.h"
 #include "tensor.h"
 
 /* -- Loops over strided elements ----------------------------------------- */
 
-/* A loop over two buffers at once. Dimensions are merged where both buffers
-   allow it, and the last one has the smallest stride of `a`. */
-typedef struct loop {
-  int rank;
-  int64_t size[IDN_MAXRANK], a[IDN_MAXRANK], b[IDN_MAXRANK];
-} loop;
-
-/* Puts a dimension in its place: strides of `a` fall. */
-static void addloop(loop *l, int64_t size, int64_t a, int64_t b) {
-  int d = l->rank++;
-  for (; d > 0 && l->a[d - 1] < a; d--) {
-    l->size[d] = l->size[d - 1];
-    l->a[d] = l->a[d - 1];
-    l->b[d] = l->b[d - 1];
-  }
-  l->size[d] = size;
-  l->a[d] = a;
-  l->b[d] = b;
-}
-
-static void mergeloop(loop *l) {
-  int last = 0;
-  for (int d = 1; d < l->rank; d++) {
-    int64_t n = l->size[d];
-    if (l->a[last] == l->a[d] * n && l->b[last] == l->b[d] * n) {
-      l->size[last] *= n;
-    } else {
-      l->size[++last] = n;
-    }
-    l->a[last] = l->a[d];
-    l->b[last] = l->b[d];
-  }
-  l->rank = last + 1;
-}
-
-static void makeloop(loop *l, int rank, const int64_t *size, const int64_t *a,
-                     const int64_t *b) {
-  l->rank = 0;
-  for (int d = 0; d < rank; d++)
-    if (size[d] != 1) addloop(l, size[d], a[d], b[d]);
-  if (l->rank == 0) addloop(l, 1, 1, 1);
-  mergeloop(l);
-}
-
 /* What a loop does to the elements of its last dimension: returns 0 to stop. */
 typedef int visit(float *a, int64_t sa, const float *b, int64_t sb, int64_t n);
 
-static int runloop(const loop *l, float *a, const float *b, visit *f) {
+static int runloop(const idn_loop *l, float *a, const float *b, visit *f) {
   int64_t at[IDN_MAXRANK] = {0};
   int last = l->rank - 1;
   for (;;) {
@@ -117,10 +74,10 @@ static int equalrow(float *a, int64_t sa, const float *b, int64_t sb,
 /* A part of two buffers, given by its size and where it starts in each. */
 static void copypart(int rank, const int64_t *size, float *a, const int64_t *sa,
                      const float *b, const int64_t *sb) {
-  loop l;
+  idn_loop l;
   for (int d = 0; d < rank; d++)
     if (size[d] == 0) return;
-  makeloop(&l, rank, size, sa, sb);
+  idn_makeloop(&l, rank, size, sa, sb);
   runloop(&l, a, b, copyrow);
 }
 
@@ -134,9 +91,9 @@ static void copyall(idn_tensor *dst, const idn_tensor *src) {
 
 void idn_fill(idn_tensor *t, float value) {
   static const int64_t still[IDN_MAXRANK];
-  loop l;
+  idn_loop l;
   if (t->numel == 0) return;
-  makeloop(&l, t->rank, t->dim, idn_stride(t), still);
+  idn_makeloop(&l, t->rank, t->dim, idn_stride(t), still);
   runloop(&l, t->data, &value, fillrow);
 }
 
@@ -207,6 +164,19 @@ static int badnest(nest *n, int depth, int64_t count) {
                   wanted, idn_pushnumber(L, (double)idn_countnumbers(L, got)));
 }
 
+/* Raises where nested tables would be too long for a Lua or, where they hold
+   nothing that could bound them, too many. */
+static void checknest(lua_State *L, int rank, const int64_t *size, int level) {
+  int is_empty = idn_countelements(rank, size) == 0;
+  int64_t most = IDN_MAXLIST;
+  for (int d = 0; d < rank && size[d] > 0; d++) {
+    if (size[d] > most)
+      idn_fail(L, level, "tables of size %s are too large",
+               idn_pushsize(L, rank, size));
+    if (is_empty) most /= size[d];
+  }
+}
+
 /* Reads the value at the top, `depth` tables deep; writes where `data` is not
    NULL, else only raises what is wrong, as a nil in a hole is. */
 static void readnest(nest *n, int depth, float *data) {
@@ -233,6 +203,7 @@ static void assignnest(lua_State *L, idn_tensor *dst, int arg, int level) {
   nest n = {.L = L, .rank = dst->rank, .level = level};
   n.size = idn_size(dst);
   n.stride = idn_stride(dst);
+  checknest(L, n.rank, n.size, level);
   luaL_checkstack(L, dst->rank + 40, "tables nested too deep");
   lua_pushvalue(L, arg);
   readnest(&n, 0, NULL);
@@ -284,6 +255,7 @@ static int tensor(lua_State *L) {
     if (size[rank - 1] == 0) break;
   }
   lua_settop(L, 1);
+  checknest(L, rank, size, 1);
   nest n = {.L = L, .rank = rank, .level = 1, .size = size};
   readnest(&n, 0, NULL);
   idn_tensor *t = idn_newtensor(L, rank, size, IDN_ROW, 1);
@@ -307,21 +279,9 @@ static void pushnest(lua_State *L, const idn_tensor *t, int depth,
   }
 }
 
-/* Raises where nested tables would be too long, or too many for a tensor that
-   has no elements to pay for them. */
-static void checknest(lua_State *L, const idn_tensor *t) {
-  int64_t most = IDN_MAXLIST;
-  for (int d = 0; d < t->rank && t->dim[d] > 0; d++) {
-    if (t->dim[d] > most)
-      idn_fail(L, 1, "not enough memory for tables of size %s",
-               idn_pushsize(L, t->rank, t->dim));
-    if (t->numel == 0) most /= t->dim[d];
-  }
-}
-
 static int totable(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  checknest(L, t);
+  checknest(L, t->rank, t->dim, 1);
   luaL_checkstack(L, t->rank + 2, "too many dimensions");
   pushnest(L, t, 0, t->data);
   return 1;
@@ -355,8 +315,8 @@ static int equal(lua_State *L) {
   if (!t && !u) idn_checktensor(L, 1, NULL, 1);
   int same = t && u && samesize(t, u);
   if (same && t->numel > 0) {
-    loop l;
-    makeloop(&l, t->rank, t->dim, idn_stride(t), idn_stride(u));
+    idn_loop l;
+    idn_makeloop(&l, t->rank, t->dim, idn_stride(t), idn_stride(u));
     same = runloop(&l, (float *)t->data, u->data, equalrow);
   }
   lua_pushboolean(L, same);
@@ -484,7 +444,7 @@ static int circshift(lua_State *L) {
   lua_settop(L, 2);
   idn_checkshift(L, 2, t->rank, t->dim, shift, 1);
   idn_tensor *shifted = idn_newtensor(L, t->rank, t->dim, t->order, 1);
-  if (t->data) rotate(shifted, t, shift, 0, part, 0, 0);
+  if (t->numel > 0) rotate(shifted, t, shift, 0, part, 0, 0);
   return 1;
 }
 

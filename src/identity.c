@@ -321,8 +321,7 @@ static int writable(lua_State *L) {
   plan *p = newplan(L, 1);
   p->numel = idn_countelements(p->id.rank, p->id.length);
   if (p->numel < 0)
-    idn_fail(L, BLAME, "not enough memory for a tensor of size %s",
-             idn_pushsize(L, p->id.rank, p->id.length));
+    idn_fail(L, BLAME, "%s", idn_pushnomemory(L, p->id.rank, p->id.length));
   idn_pushinteger(L, p->numel);
   return 2;
 }

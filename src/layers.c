@@ -123,8 +123,9 @@ static int join(const idn_layer *l, const int64_t *at, box *b) {
     b->size[d] = last - first + 1;
     b->y += (l->transposed ? there : first) * ystride;
     b->x += (l->transposed ? first : there) * xstride;
-    b->ystep[d] = l->transposed ? ystride * a->stride : ystride;
-    b->xstep[d] = l->transposed ? xstride : xstride * a->stride;
+    int64_t leap = last > first ? a->stride : 1; /* else it can be past all */
+    b->ystep[d] = l->transposed ? ystride * leap : ystride;
+    b->xstep[d] = l->transposed ? xstride : xstride * leap;
     ystride *= a->out;
     xstride *= a->in;
   }
@@ -520,14 +521,15 @@ int64_t idn_outextent(const idn_axis *a, int transposed, int64_t high,
                       int64_t outpad) {
   const int64_t limit = (int64_t)1 << 53;
   if (a->dilation > limit / a->kernel) return INT64_MAX;
-  int64_t span = a->dilation * (a->kernel - 1) + 1, pad = a->low + high;
+  int64_t span = a->dilation * (a->kernel - 1) + 1, pad = a->low + high, out;
   if (transposed) {
     if (a->stride > limit / a->in) return INT64_MAX;
-    int64_t out = (a->in - 1) * a->stride + span - pad + outpad;
-    return out > limit ? INT64_MAX : out;
+    out = (a->in - 1) * a->stride + span - pad + outpad;
+  } else {
+    int64_t room = a->in + pad - span;
+    out = room < 0 ? 0 : room / a->stride + 1;
   }
-  int64_t room = a->in + pad - span;
-  return room < 0 ? 0 : room / a->stride + 1;
+  return out > limit ? INT64_MAX : out;
 }
 
 int idn_forward(const idn_layer *layer, const float *weight, const float *x,

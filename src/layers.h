@@ -43,7 +43,7 @@ typedef struct idn_layer {
 } idn_layer;
 
 /* The extent that an axis gives to the output: 0 or less if the input is too
-   small for it, INT64_MAX if a number on the way is past 2^53. */
+   small for it, INT64_MAX if it, or a number on the way, is past 2^53. */
 int64_t idn_outextent(const idn_axis *axis, int transposed, int64_t high,
                       int64_t outpad);
 

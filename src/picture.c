@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "taps.h" /* IDN_MAXRANK */
+#include "loops.h"
 
 enum { CHUNK = 16 };
 
@@ -40,33 +40,13 @@ static int64_t countloop(const float *p, int rank, const int64_t *size,
   return count;
 }
 
-/* Brings the dimensions into the order of memory and joins those without a
-   gap between them, so that the runs are as long as can be. */
 int64_t idn_nonzeros(const float *data, int rank, const int64_t *size,
                      const int64_t *stride) {
-  int64_t n[IDN_MAXRANK + 1] = {1}, step[IDN_MAXRANK + 1] = {1};
-  int count = 0, last = 0;
-  for (int d = 0; d < rank; d++) {
-    int k = count;
+  idn_loop l;
+  for (int d = 0; d < rank; d++)
     if (size[d] == 0) return 0;
-    if (size[d] == 1) continue;
-    for (; k > 0 && step[k - 1] < stride[d]; k--) {
-      n[k] = n[k - 1];
-      step[k] = step[k - 1];
-    }
-    n[k] = size[d];
-    step[k] = stride[d];
-    count++;
-  }
-  for (int k = 1; k < count; k++) {
-    if (step[last] == step[k] * n[k]) {
-      n[last] *= n[k];
-    } else {
-      n[++last] = n[k];
-    }
-    step[last] = step[k];
-  }
-  return countloop(data, last + 1, n, step);
+  idn_makeloop(&l, rank, size, stride, stride);
+  return countloop(data, l.rank, l.size, l.a);
 }
 
 /* -- Drawing ------------------------------------------------------------- */

@@ -110,8 +110,9 @@ static int fullcollection(lua_State *L) {
    fault them in again is what would cost most. Finalizers run, which may raise,
    or make tensors themselves. */
 static void collect(lua_State *L, idn_heap *heap, size_t bytes) {
+  if (heap->wanted || !idn_gcrunning(L)) return;
   heap->trigger = heap->live + allowance(L, heap->live);
-  if (heap->held < heap->trigger || heap->wanted || !idn_gcrunning(L)) return;
+  if (heap->held < heap->trigger) return;
   freespares(heap);
   lua_pushcfunction(L, fullcollection); /* may raise on some Luas */
   heap->wanted = bytes;
@@ -143,7 +144,7 @@ idn_block *idn_newblock(lua_State *L, idn_heap *heap, size_t bytes) {
   if (!block) block = calloc(1, HEADER + bytes);
   if (!block && (heap->held > 0 || heap->spare)) {
     freespares(heap);
-    lua_gc(L, LUA_GCCOLLECT, 0);
+    if (idn_gcrunning(L)) lua_gc(L, LUA_GCCOLLECT, 0);
     block = calloc(1, HEADER + bytes);
   }
   if (!block) return NULL;

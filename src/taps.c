@@ -53,7 +53,7 @@ int64_t idn_kernelposition(const idn_identity *id, int d) {
 }
 
 static int hastaps(const idn_identity *id) {
-  if (id->rank < 2 || id->gain == 0) return 0;
+  if (id->rank < 2) return 0;
   for (int d = 0; d < id->rank; d++) {
     if (id->length[d] == 0) return 0;
     if (d == id->o || d == id->i) continue;
@@ -105,6 +105,25 @@ static void startpiece(idn_taps *t) {
   startgroup(t);
 }
 
+/* gain * 2^(-K/2) with 2^K the power of two next to `block`. */
+static float hadamardvalue(double gain, int64_t block) {
+  double value = gain;
+  int k = 0;
+  while (((int64_t)1 << k) < block) k++;
+  for (int half = k / 2; half > 0; half--) value *= 0.5;
+  return (float)(k % 2 ? value * 0.70710678118654752440 : value);
+}
+
+/* The largest value that a tap has, but for its sign. */
+static float largest(const idn_taps *t) {
+  const idn_identity *id = t->id;
+  double value = id->gain;
+  if (isdense(t)) return hadamardvalue(value, t->block);
+  if (id->fit == IDN_MEAN && !repeatsdown(t))
+    value /= (double)(id->size[id->i] / t->block);
+  return (float)value;
+}
+
 void idn_taps_start(idn_taps *t, const idn_identity *id) {
   t->id = id;
   t->outs = t->ins = t->piece = 0;
@@ -112,6 +131,7 @@ void idn_taps_start(idn_taps *t, const idn_identity *id) {
   int64_t inputs = id->size[id->i];
   t->block = id->size[id->o] / id->groups;
   t->diagonal = min64(t->block, inputs);
+  if (largest(t) == 0) return;
   int padded = id->fit == IDN_PAD || (id->fit == IDN_HADAMARD && !isdense(t));
   t->outs = cutaxis(id, id->o, id->size[id->o], t->o);
   t->ins = cutaxis(id, id->i, padded ? t->diagonal : inputs, t->i);
@@ -129,15 +149,6 @@ static void nextsegment(idn_taps *t) {
     t->piece++;
     startpiece(t);
   }
-}
-
-/* gain * 2^(-K/2) with 2^K the power of two next to `block`. */
-static float hadamardvalue(double gain, int64_t block) {
-  double value = gain;
-  int k = 0;
-  while (((int64_t)1 << k) < block) k++;
-  for (int half = k / 2; half > 0; half--) value *= 0.5;
-  return (float)(k % 2 ? value * 0.70710678118654752440 : value);
 }
 
 static int rowrun(idn_taps *t, idn_run *run) {

@@ -227,14 +227,13 @@ static int finalize(lua_State *L) {
 
 /* -- Indexing ------------------------------------------------------------ */
 
-static int64_t badindex(lua_State *L, int arg, int64_t extent, int d,
-                        int level) {
+static int64_t badindex(lua_State *L, int arg, int64_t extent, int d) {
   int64_t i;
   const char *most = idn_pushnumber(L, (double)extent);
   if (idn_tointeger(L, arg, &i))
-    return idn_fail(L, level, "index %s out of range [1, %s] in dimension %d",
+    return idn_fail(L, 1, "index %s out of range [1, %s] in dimension %d",
                     idn_pushnumber(L, (double)i), most, d + 1);
-  return idn_fail(L, level,
+  return idn_fail(L, 1,
                   "integer index in range [1, %s] expected in dimension %d, "
                   "got %s",
                   most, d + 1, idn_pushgot(L, arg));
@@ -242,7 +241,7 @@ static int64_t badindex(lua_State *L, int arg, int64_t extent, int d,
 
 /* The index at `arg`, counted from 0. */
 static inline int64_t checkindex(lua_State *L, const idn_tensor *t, int arg,
-                                 int d, int level) {
+                                 int d) {
   int64_t i;
   if (idn_getinteger(L, arg, &i)) {
     if (i >= 1 && i <= t->dim[d]) return i - 1;
@@ -253,27 +252,22 @@ static inline int64_t checkindex(lua_State *L, const idn_tensor *t, int arg,
       if ((double)i == x) return i - 1;
     }
   }
-  return badindex(L, arg, t->dim[d], d, level);
+  return badindex(L, arg, t->dim[d], d);
 }
 
-static int badcount(lua_State *L, const idn_tensor *t, int count, int level) {
-  return idn_fail(L, level, "%d %s expected, got %d", (int)t->rank,
+static int badcount(lua_State *L, const idn_tensor *t, int count) {
+  return idn_fail(L, 1, "%d %s expected, got %d", (int)t->rank,
                   t->rank == 1 ? "index" : "indices", count);
 }
 
+/* The element at the `count` indices from `arg` on. */
 static inline float *element(lua_State *L, const idn_tensor *t, int arg,
-                             int count, int level) {
-  if (count != t->rank) badcount(L, t, count, level);
+                             int count) {
+  if (count != t->rank) badcount(L, t, count);
   const int64_t *stride = idn_stride(t);
   float *p = t->data;
-  for (int d = 0; d < count; d++)
-    p += checkindex(L, t, arg + d, d, level) * stride[d];
+  for (int d = 0; d < count; d++) p += checkindex(L, t, arg + d, d) * stride[d];
   return p;
-}
-
-float *idn_element(lua_State *L, const idn_tensor *t, int arg, int count,
-                   int level) {
-  return element(L, t, arg, count, level);
 }
 
 /* The element whose indices the table at `arg` lists. */
@@ -286,7 +280,7 @@ static float *listedelement(lua_State *L, const idn_tensor *t, int arg) {
   }
   if (!lua_isnil(L, -1)) count = (int)idn_countnumbers(L, arg);
   lua_pop(L, 1);
-  return idn_element(L, t, lua_gettop(L) - t->rank + 1, count, 1);
+  return element(L, t, lua_gettop(L) - t->rank + 1, count);
 }
 
 /* The view of t[i], for an index counted from 0. */
@@ -308,8 +302,8 @@ static int getindex(lua_State *L) {
     lua_pushnumber(L, *listedelement(L, t, 2));
     return 1;
   default:
-    if (t->rank == 0) badcount(L, t, 1, 1);
-    int64_t i = checkindex(L, t, 2, 0, 1);
+    if (t->rank == 0) badcount(L, t, 1);
+    int64_t i = checkindex(L, t, 2, 0);
     if (t->rank == 1)
       lua_pushnumber(L, t->data[i * t->dim[1]]);
     else
@@ -335,8 +329,8 @@ static int newindex(lua_State *L) {
   if (lua_type(L, 2) == LUA_TSTRING)
     idn_fail(L, 1, "a tensor has no field to set: index expected, got %s",
              idn_pushgot(L, 2));
-  if (t->rank == 0) badcount(L, t, 1, 1);
-  int64_t i = checkindex(L, t, 2, 0, 1);
+  if (t->rank == 0) badcount(L, t, 1);
+  int64_t i = checkindex(L, t, 2, 0);
   if (t->rank == 1) {
     t->data[i * t->dim[1]] = checkvalue(L, 3);
   } else {
@@ -349,15 +343,15 @@ static int newindex(lua_State *L) {
 /* t(i1, ..., ik) and t:get(i1, ..., ik) */
 static int get(lua_State *L) {
   const idn_tensor *t = checkheader(L);
-  lua_pushnumber(L, *element(L, t, 2, lua_gettop(L) - 1, 1));
+  lua_pushnumber(L, *element(L, t, 2, lua_gettop(L) - 1));
   return 1;
 }
 
 static int set(lua_State *L) {
   const idn_tensor *t = checkself(L);
   int top = lua_gettop(L);
-  float *element = idn_element(L, t, 2, top < 2 ? 0 : top - 2, 1);
-  *element = checkvalue(L, top < 2 ? 2 : top);
+  float *p = element(L, t, 2, top < 2 ? 0 : top - 2);
+  *p = checkvalue(L, top < 2 ? 2 : top);
   return 0;
 }
 

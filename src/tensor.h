@@ -59,18 +59,13 @@ idn_tensor *idn_trytensor(lua_State *L, int rank, const int64_t *size,
 idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
                         const int64_t *stride, float *data);
 
-/* The element at the indices from `arg` on, which must be t->rank many.
-   Raises at `level`. */
-float *idn_element(lua_State *L, const idn_tensor *t, int arg, int count,
-                   int level);
-
-/* In elements.c: */
-
 /* The number of elements of a size, or -1 if they are past all memory. */
 int64_t idn_countelements(int rank, const int64_t *size);
 
 /* Strides without gaps; the number of elements must have been counted. */
 void idn_packstrides(int rank, const int64_t *size, int order, int64_t *stride);
+
+/* In elements.c: */
 
 /* Whether the elements lie without gaps in that order. */
 int idn_ispacked(const idn_tensor *t, int order);

@@ -6,7 +6,8 @@
 --- For a tensor that is indexed there is a record of plain numbers, kept in a
 --- table with weak keys: being in it is the proof that a userdata is a live
 --- tensor, which no script can forge by swapping metatables. The core drops
---- the record when the finalizer runs. Inside a loop all of the record is
+--- the record when the finalizer runs; only a hook of `debug` could run it
+--- between the look-up and the access. Inside a loop all of the record is
 --- invariant, so what remains of an access is two comparisons and a load.
 ---
 --- Three ways were measured (1000 x 1000, ns an element, compiled | interpreted;
@@ -17,13 +18,22 @@
 --- The last is as fast as the first where it is compiled, and where it is not
 --- it is not a trap.
 
+local band = require "bit".band
 local ffi = require "ffi"
 local header = require "idinit.foreign".header
 
--- A record: r[DATA] points to elements; the position of (i1, ..., ik) is
--- r[BASE] plus the indices times the strides. r[VIEWS] are its views, once it
--- has any. Extents follow r[FIXED], then strides.
-local DATA, BASE, ACCESS, VIEWS, FIXED = 1, 2, 3, 4, 4
+-- A record: r[DATA] points to elements, r[BITS] to the same as integers; the
+-- position of (i1, ..., ik) is r[BASE] plus the indices times the strides.
+-- r[VIEWS] are its views, once it has any. Extents follow r[FIXED], then
+-- strides.
+local DATA, BITS, BASE, ACCESS, VIEWS, FIXED = 1, 2, 3, 4, 5, 5
+
+-- Of a NaN the FFI makes a Lua value of any type, with a pointer of the NaN's
+-- making, so a NaN is left to the C metamethod. Its bits have to tell: the FFI's
+-- value is past telling. (What the compiler believes of the bits may be older
+-- than a write through r[DATA]. If they were a NaN, the C metamethod still reads
+-- what is there now; and no number of Lua's is written as such a NaN.)
+local MAGNITUDE, INFINITY = 0x7fffffff, 0x7f800000
 
 --- Accessors for one rank, unrolled: a loop over the dimensions would end the
 --- traces of the loops around it. All but `row`, which makes the record of row
@@ -53,8 +63,8 @@ return {
     if rawget(key, $rank + 1) == nil then return at(r, $keys) end
   end,
   row = function(r, i)
-    return { r[$data], r[$base] + i * r[$firststride], accessors[$rank - 1],
-             false, $rest }
+    return { r[$data], r[$bits], r[$base] + i * r[$firststride],
+             accessors[$rank - 1], false, $rest }
   end,
 }
 ]]
@@ -86,7 +96,7 @@ local accessors = {}
 
 local function compile(rank)
   local parts = lists(rank)
-  local words = { rank = rank, data = DATA, base = BASE,
+  local words = { rank = rank, data = DATA, bits = BITS, base = BASE,
                   firststride = FIXED + rank + 1,
                   laststride = FIXED + 2 * rank }
   words.sum = table.concat(parts.sum, " + ")
@@ -113,7 +123,8 @@ setmetatable(accessors, {
 --- The record of what is no tensor, or none for the fast path.
 local function decline() end
 local unfit = {
-  false, 0, { rank = 0, get = decline, set = decline, listed = decline }, false,
+  false, false, 0,
+  { rank = 0, get = decline, set = decline, listed = decline }, false,
 }
 
 -- A sweep over rows makes views in blocks that grow, so that it leaves its
@@ -124,7 +135,7 @@ local GROWTH, MOST, MANY, TOOMANY = 4, 1024, 64, 2 ^ 14
 --- which has no view of that row. Views are userdata, which a trace cannot make,
 --- and so are kept in r[VIEWS]. (FFI structs in their place would be optimised
 --- away but keep nothing alive; tables would escape.)
-local function viewmaker(index, records)
+local function viewmaker(index, records, lend)
   local weak = { __mode = "v" }
   local held = {}
   local token = ffi.typeof "struct { char unused; }"
@@ -145,16 +156,21 @@ local function viewmaker(index, records)
     held[#held + 1] = setmetatable(views, nil)
   end
 
+  --- Adds row i. A finalizer, which runs where anything is made, may finalize
+  --- the view, and then it is not added, or t, and then there is none.
+  local function addrow(t, r, views, i)
+    local made, view = pcall(index, t, i)
+    if not made then return end
+    local record = r[ACCESS].row(r, i)
+    if lend(view) then views[i], records[view] = view, record end
+    return view
+  end
+
   --- Adds rows i to `last` where they are missing.
   local function add(t, r, views, i, last)
-    local row = r[ACCESS].row
-    local wanted = index(t, i) -- held here, or the next could collect it
-    views[i], records[wanted] = wanted, row(r, i)
+    local wanted = addrow(t, r, views, i) -- held, or the next could collect it
     for k = i + 1, last do
-      if not records[views[k]] then
-        local view = index(t, k)
-        views[k], records[view] = view, row(r, k)
-      end
+      if not records[views[k]] then addrow(t, r, views, k) end
     end
     return wanted
   end
@@ -173,10 +189,12 @@ local function viewmaker(index, records)
     views.made = views.made + block
     if (ahead < 0 or block >= MANY) and getmetatable(views) then hold(views) end
     r[VIEWS] = views
-    return add(t, r, views, i, views.next - 1)
+    local view = add(t, r, views, i, views.next - 1)
+    if view then return view end
+    return index(t, i) -- blames the script
   end
 
-  for _, f in ipairs { release, hold, add, make } do jit.off(f) end
+  for _, f in ipairs { release, hold, addrow, add, make } do jit.off(f) end
   return make
 end
 
@@ -189,11 +207,14 @@ local function install(core, metatable)
   local lend, outline = core.lend, core.outline
   local index, newindex = metatable.__index, metatable.__newindex
   local get, set = methods.get, methods.set
-  local makeview = viewmaker(index, records)
+  local integers = ffi.typeof "int32_t *"
+  local makeview = viewmaker(index, records, lend)
 
   local function enter(t, rank, base, ...)
     if not rank then return unfit end
-    local r = { ffi.cast(header, t).data, base, accessors[rank], false, ... }
+    local data = ffi.cast(header, t).data
+    local r = { data, ffi.cast(integers, data), base, accessors[rank], false,
+                ... }
     if not lend(t) then return unfit end -- a finalizer has run meanwhile
     records[t] = r
     return r
@@ -220,12 +241,16 @@ local function install(core, metatable)
     local r = records[t] or register(t)
     if kind == "table" then
       local p = r[ACCESS].listed(r, key)
-      if p then return r[DATA][p] end
+      if p and band(r[BITS][p], MAGNITUDE) <= INFINITY then
+        return r[DATA][p]
+      end
     elseif kind == "number" then
       local rank = r[ACCESS].rank
       if rank == 1 then
         local p = r[ACCESS].get(r, key)
-        if p then return r[DATA][p] end
+        if p and band(r[BITS][p], MAGNITUDE) <= INFINITY then
+          return r[DATA][p]
+        end
       elseif rank > 1 then
         local view = r[VIEWS] and r[VIEWS][key]
         if view and records[view] then return view end
@@ -256,7 +281,7 @@ local function install(core, metatable)
   local function fastget(t, ...)
     local r = records[t] or register(t)
     local p = r[ACCESS].get(r, ...)
-    if p then return r[DATA][p] end
+    if p and band(r[BITS][p], MAGNITUDE) <= INFINITY then return r[DATA][p] end
     return get(t, ...)
   end
   metatable.__call, methods.get = fastget, fastget

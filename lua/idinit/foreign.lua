@@ -1,5 +1,5 @@
 --- Memory that C owns: identities written into FFI buffers, and tensors handed
---- to C. Without the FFI both are errors that say so.
+--- to C. Without the FFI `data` is an error that says so, and nothing is a buffer.
 
 local core = require "idinit.core"
 

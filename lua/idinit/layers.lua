@@ -42,6 +42,9 @@ local layers = {}
 ---@param x number
 ---@return number
 function layers.relu(x)
+  if type(x) ~= "number" then
+    error("relu: number expected, got " .. got(x), 2)
+  end
   return x < 0 and 0.0 or x
 end
 
@@ -148,7 +151,7 @@ end
 local function lookup(s, x)
   if core.is_tensor(x) and x:dim() == 1 then
     local ok, list = pcall(x.totable, x)
-    if not ok then return nil, s.label .. ": " .. list end
+    if not ok then return nil, s.label .. ": " .. tostring(list) end
     return list
   end
   if type(x) ~= "table" and type(x) ~= "number" then
@@ -163,7 +166,7 @@ local function data(s, x)
     return nil, s.label .. " expects a tensor or nested tables, got " .. got(x)
   end
   local ok, t = pcall(core.tensor, x)
-  if not ok then return nil, s.label .. ": data: " .. t end
+  if not ok then return nil, s.label .. ": data: " .. tostring(t) end
   return t
 end
 

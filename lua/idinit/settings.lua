@@ -24,7 +24,7 @@ local settings = {}
 local function integer(what, value, least)
   local is_integer = type(value) == "number" and value >= least
     and value <= MOST and floor(value) == value
-  if is_integer then return floor(value) end
+  if is_integer then return floor(value) + 0 end -- no -0
   return nil, ("%s: %s integer expected, got %s"):format(
     what, least == 1 and "positive" or "non-negative", got(value))
 end
@@ -32,8 +32,9 @@ end
 local function iscallable(value)
   if type(value) == "function" then return true end
   if type(value) ~= "table" and type(value) ~= "userdata" then return false end
-  local meta = getmetatable(value)
-  return type(meta) == "table" and rawget(meta, "__call") ~= nil
+  local meta = getmetatable(value) -- or what hides it
+  if type(meta) ~= "table" then return meta ~= nil end
+  return rawget(meta, "__call") ~= nil
 end
 
 -- A list of the integers of `least` or more in a table; or nil and what it is
@@ -81,7 +82,8 @@ local function samepadding(s)
     if math.abs(total) > MOST then
       return nil, 'pad: "same" would be more than 2^53'
     end
-    pad[2 * d - 1], pad[2 * d] = math.ceil(total / 2), floor(total / 2)
+    pad[2 * d] = floor(total / 2)
+    pad[2 * d - 1] = floor(total) - pad[2 * d]
   end
   return pad
 end
@@ -110,7 +112,7 @@ end
 local function sized(what, value, size, tables)
   if tables and type(value) == "table" then
     local ok, t = pcall(core.tensor, value)
-    if not ok then return nil, what .. ": " .. t end
+    if not ok then return nil, what .. ": " .. tostring(t) end
     value = t
   end
   if not core.is_tensor(value) then
@@ -127,8 +129,12 @@ end
 
 function settings.bias(s, value)
   if value == false then return false end
-  if value == nil or value == true then return (core.zeros(s.nout)) end
-  return sized("bias", value, { s.nout }, true)
+  if value ~= nil and value ~= true then
+    return sized("bias", value, { s.nout }, true)
+  end
+  local ok, zeros = pcall(core.zeros, s.nout)
+  if ok then return zeros end
+  return nil, "bias: " .. tostring(zeros)
 end
 
 function settings.activation(_, value)

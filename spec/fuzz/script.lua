@@ -145,39 +145,44 @@ function ways.coroutine(f, ...)
   return coroutine.resume(thread, ...)
 end
 
-local function underhook(f, hook, count, ...)
+local function isonstack(f)
+  for level = 3, 200 do
+    local info = debug.getinfo(level, "f")
+    if not info then return false end
+    if info.func == f then return true end
+  end
+end
+
+-- A finalizer that raises can keep the hook from being removed when the call has
+-- ended. It does nothing any more then.
+local function underhook(f, act, count, ...)
+  local function body(...)
+    local results = pack(f(...))
+    debug.sethook()
+    return unpack(results, 1, results.n)
+  end
+  local function hook()
+    if isonstack(body) then act() end
+  end
   local results = pack(pcall(function(...)
     debug.sethook(hook, "", count)
-    local inner = pack(f(...))
-    debug.sethook()
+    local inner = pack(body(...))
     return unpack(inner, 1, inner.n)
   end, ...))
   debug.sethook()
   return unpack(results, 1, results.n)
 end
 
-local run -- what is repeated, under pcall: hooks may outlast it
-
-local function isrunning()
-  for level = 3, 200 do
-    local info = debug.getinfo(level, "f")
-    if not info then return false end
-    if info.func == run then return true end
-  end
-end
-
 function ways.hook(f, ...)
   return underhook(f, function()
     debug.sethook()
-    if isrunning() then error(HOOK, 0) end
+    error(HOOK, 0)
   end, draw(60), ...)
 end
 
 function ways.collect(f, ...)
   local what = chance(20) and "collect" or "step"
-  return underhook(f, function()
-    if isrunning() then collectgarbage(what) end
-  end, draw(20), ...)
+  return underhook(f, function() collectgarbage(what) end, draw(20), ...)
 end
 
 local wayslist = { ways.coroutine, ways.hook, ways.collect }
@@ -252,16 +257,28 @@ function readers.reshaped(t, m)
   return values
 end
 
+-- Calls f with t:data(). Meanwhile nothing may run a finalizer, which would free
+-- what that points to.
+local function withdata(t, f)
+  collectgarbage "stop"
+  local ok, wrong = pcall(function() f(t:data()) end)
+  collectgarbage "restart"
+  if not ok then error(wrong, 0) end
+end
+
 local readernames = { "totable", "totable", "get", "call", "listed", "rows", "reshaped" }
 if has_ffi then
-  -- Meanwhile nothing may run a finalizer, which would free what data points to.
+  local band = require "bit".band
+
   function readers.data(t, m)
     local places, values = mirror.places(m), {}
-    collectgarbage "stop"
-    local ok, data = pcall(method, t, "data")
-    for k = 1, ok and m.numel or 0 do values[k] = data[places[k] - m.base] end
-    collectgarbage "restart"
-    if not ok then error(data, 0) end
+    withdata(t, function(data)
+      local bits = ffi.cast("int32_t *", data)
+      for k = 1, m.numel do
+        local at = places[k] - m.base -- of a NaN the FFI can make anything
+        values[k] = band(bits[at], 0x7fffffff) > 0x7f800000 and 0 / 0 or data[at]
+      end
+    end)
     return values
   end
   readernames[#readernames + 1] = "data"
@@ -714,6 +731,19 @@ function ops.into()
 end
 
 if has_ffi then
+  -- A NaN of bits that no number of Lua's has.
+  function ops.payload()
+    local e = entry()
+    if e.m.numel == 0 then return end
+    local at = mirror.place(e.m, positions(e.m.size))
+    local bits = pick { 0x7fc00000, 0x7f800001, 0xff800000, 0xffd00000, 0xffff0000 }
+    if not pcall(withdata, e.t, function(data)
+      ffi.cast("uint32_t *", data)[at - e.m.base] = bits + draw(0xffff)
+    end) then return end
+    e.m.data[at] = 0 / 0
+    verify(e)
+  end
+
   function ops.foreign()
     local size, kw = identity()
     local m = expected(size, kw)
@@ -1111,7 +1141,7 @@ local weights = {
   fill = 3, clone = 3, contiguous = 3, reshape = 8, circshift = 4, cat = 3, describe = 3,
   equal = 3, show = 1, saveandload = 1, into = 4, foreign = 2, taps = 3, large = 3, dense = 2,
   conv = 2, finalize = 3, sum = 8, junk = 20, misuse = 20, misindex = 10, mine = 4, collect = 8,
-  metatable = 4, upvalue = 4, thread = 3,
+  metatable = 4, upvalue = 4, thread = 3, payload = 3,
 }
 
 local choices = {}
@@ -1138,7 +1168,7 @@ end
 
 -- Asking for the time takes longer than a step.
 local start = os.clock()
-function run()
+local function run()
   while calls < most and os.clock() - start < seconds do
     for _ = 1, 100 do step() end
   end

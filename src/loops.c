@@ -1,0 +1,38 @@
+#include "loops.h"
+
+/* Puts a dimension in its place: strides of `a` fall. */
+static void add(idn_loop *l, int64_t size, int64_t a, int64_t b) {
+  int d = l->rank++;
+  for (; d > 0 && l->a[d - 1] < a; d--) {
+    l->size[d] = l->size[d - 1];
+    l->a[d] = l->a[d - 1];
+    l->b[d] = l->b[d - 1];
+  }
+  l->size[d] = size;
+  l->a[d] = a;
+  l->b[d] = b;
+}
+
+static void merge(idn_loop *l) {
+  int last = 0;
+  for (int d = 1; d < l->rank; d++) {
+    int64_t n = l->size[d];
+    if (l->a[last] == l->a[d] * n && l->b[last] == l->b[d] * n) {
+      l->size[last] *= n;
+    } else {
+      l->size[++last] = n;
+    }
+    l->a[last] = l->a[d];
+    l->b[last] = l->b[d];
+  }
+  l->rank = last + 1;
+}
+
+void idn_makeloop(idn_loop *l, int rank, const int64_t *size, const int64_t *a,
+                  const int64_t *b) {
+  l->rank = 0;
+  for (int d = 0; d < rank; d++)
+    if (size[d] != 1) add(l, size[d], a[d], b[d]);
+  if (l->rank == 0) add(l, 1, 1, 1);
+  merge(l);
+}
