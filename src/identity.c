@@ -1,6 +1,7 @@
 /* Keywords to taps, and what is made of them: tensors, writes into others'
-   memory, iterators. Lua calls these by way of a front function and init.lua's
-   build(), so the script to blame stands at level 3. */
+   memory, iterators. But for the front door, Lua calls these by way of a
+   function that the script calls and another, so the script to blame stands at
+   level 3. */
 #include <string.h>
 
 #include "taps.h"
@@ -16,9 +17,14 @@
 typedef struct reader {
   lua_State *L;
   int keys;
+  int level; /* of the script to blame */
   int order;
   idn_identity id;
 } reader;
+
+static const char *const names[] = {"center", "fit",   "gain",  "groups",
+                                    "layout", "order", "shift", "window"};
+enum { NAMES = sizeof names / sizeof *names };
 
 /* Pushes keyword `name`; 0 with nothing pushed if it is not given. */
 static int key(reader *r, const char *name) {
@@ -30,7 +36,7 @@ static int key(reader *r, const char *name) {
 }
 
 static int expected(reader *r, const char *what, const char *expects) {
-  return idn_fail(r->L, BLAME, "%s: %s expected, got %s", what, expects,
+  return idn_fail(r->L, r->level, "%s: %s expected, got %s", what, expects,
                   idn_pushgot(r->L, -1));
 }
 
@@ -38,8 +44,8 @@ static int expected(reader *r, const char *what, const char *expects) {
 static int listlength(reader *r, const char *what, const char *expects) {
   int count = idn_listlength(r->L, lua_gettop(r->L));
   if (count < 0)
-    idn_fail(r->L, BLAME, "%s: %s expected, got a table that is no list", what,
-             expects);
+    idn_fail(r->L, r->level, "%s: %s expected, got a table that is no list",
+             what, expects);
   return count;
 }
 
@@ -80,8 +86,8 @@ static void readlayout(reader *r) {
   }
   if (outs != 1 || ins != 1) expected(r, "layout", expects);
   if (r->id.rank > 1 && (int)length != r->id.rank)
-    idn_fail(r->L, BLAME, "layout: \"%s\" names %d axes, the size has %d", axes,
-             (int)length, r->id.rank);
+    idn_fail(r->L, r->level, "layout: \"%s\" names %d axes, the size has %d",
+             axes, (int)length, r->id.rank);
   lua_pop(r->L, 1);
 }
 
@@ -94,7 +100,7 @@ static void readgroups(reader *r) {
     int64_t outputs = r->id.size[r->id.o];
     if (outputs % groups != 0) {
       const char *got = idn_pushgot(r->L, -1);
-      idn_fail(r->L, BLAME,
+      idn_fail(r->L, r->level,
                "groups: divisor of %s, the extent of axis \"o\" in dimension "
                "%d, expected, got %s",
                idn_pushnumber(r->L, (double)outputs), r->id.o + 1, got);
@@ -116,7 +122,7 @@ static void setcenter(reader *r, int d, int64_t position) {
   int64_t extent = r->id.size[d];
   if (extent == 0) return;
   if (position > extent)
-    idn_fail(r->L, BLAME, "center: %s out of range [1, %s] in dimension %d",
+    idn_fail(r->L, r->level, "center: %s out of range [1, %s] in dimension %d",
              idn_pushnumber(r->L, (double)position),
              idn_pushnumber(r->L, (double)extent), d + 1);
   r->id.center[d] = position - 1;
@@ -126,7 +132,7 @@ static void readpositions(reader *r, const char *expects) {
   int count = listlength(r, "center", expects), known = r->id.rank > 1;
   int axes = (known ? r->id.rank : IDN_MAXRANK) - 2;
   if (known ? count != axes : count > axes)
-    idn_fail(r->L, BLAME,
+    idn_fail(r->L, r->level,
              "center: one position for each of %d kernel axes expected, got %d",
              axes, count);
   for (int n = 0; n < count; n++) {
@@ -156,7 +162,7 @@ static void readshift(reader *r) {
   if (!key(r, "shift")) return;
   int known = r->id.rank > 0;
   idn_checkshift(r->L, lua_gettop(r->L), known ? r->id.rank : IDN_MAXRANK,
-                 known ? r->id.size : NULL, r->id.shift, BLAME);
+                 known ? r->id.size : NULL, r->id.shift, r->level);
   lua_pop(r->L, 1);
 }
 
@@ -169,19 +175,20 @@ static void readrange(reader *r, int d) {
   int count = listlength(r, "window", expects);
   if (count == 0) return;
   if (count != 2)
-    idn_fail(L, BLAME, "window: %s expected, got a table of %d in dimension %d",
-             expects, count, d + 1);
+    idn_fail(L, r->level,
+             "window: %s expected, got a table of %d in dimension %d", expects,
+             count, d + 1);
   lua_rawgeti(L, -1, 1);
   lua_rawgeti(L, -2, 2);
   if (!idn_tointeger(L, -2, &first) || !idn_tointeger(L, -1, &last)) {
     const char *got = idn_pushgot(L, lua_gettop(L) - 1);
-    idn_fail(L, BLAME, "window: %s expected, got {%s, %s} in dimension %d",
+    idn_fail(L, r->level, "window: %s expected, got {%s, %s} in dimension %d",
              expects, got, idn_pushgot(L, lua_gettop(L) - 1), d + 1);
   }
   int64_t size = r->id.rank > 0 ? r->id.size[d] : IDN_MAXEXTENT;
   int is_whole = first == 1 && last == 0 && (size == 0 || r->id.rank == 0);
   if (first < 1 || last > size || (first > last && !is_whole))
-    idn_fail(L, BLAME,
+    idn_fail(L, r->level,
              "window: first <= last in range [1, %s] expected, got {%s, %s} in "
              "dimension %d",
              idn_pushnumber(L, (double)size), idn_pushnumber(L, (double)first),
@@ -197,7 +204,7 @@ static void readwindow(reader *r) {
   if (!lua_istable(r->L, -1)) expected(r, "window", expects);
   int count = listlength(r, "window", expects), rank = r->id.rank;
   if (rank > 0 ? count != rank : count == 0 || count > IDN_MAXRANK)
-    idn_fail(r->L, BLAME,
+    idn_fail(r->L, r->level,
              "window: {first, last} or {} for each of %d dimensions expected, "
              "got %d",
              rank > 0 ? rank : IDN_MAXRANK, count);
@@ -211,14 +218,15 @@ static void readwindow(reader *r) {
 
 /* Reads the table of keywords at stack index `keys`. */
 static void readkeys(reader *r, lua_State *L, int keys, int rank,
-                     const int64_t *size) {
+                     const int64_t *size, int level) {
   static const char *const fits[] = {"pad", "tile", "mean", "hadamard", NULL};
   static const char *const orders[] = {"row", "col", NULL};
   r->L = L;
   r->keys = keys;
+  r->level = level;
   luaL_checkstack(L, 8, "too many arguments");
   if (!lua_istable(L, keys))
-    idn_fail(L, BLAME, "keywords: table expected, got %s",
+    idn_fail(L, r->level, "keywords: table expected, got %s",
              idn_pushgot(L, keys));
   idn_identity_init(&r->id, rank, size);
   readgain(r);
@@ -238,7 +246,7 @@ static void readall(reader *r, lua_State *L, int keys) {
   int rank = lua_gettop(L) - keys;
   if (rank < 1) idn_fail(L, BLAME, "size expected, got nothing");
   idn_checksize(L, keys + 1, rank, size, BLAME);
-  readkeys(r, L, keys, rank, size);
+  readkeys(r, L, keys, rank, size, BLAME);
 }
 
 /* -- Consumers of taps --------------------------------------------------- */
@@ -265,7 +273,7 @@ static int create(lua_State *L) {
 static int check(lua_State *L) {
   reader r;
   lua_settop(L, 1);
-  readkeys(&r, L, 1, 0, NULL);
+  readkeys(&r, L, 1, 0, NULL, BLAME);
   return 0;
 }
 
@@ -278,7 +286,7 @@ static int into(lua_State *L) {
   } else {
     if (t->rank == 0)
       idn_fail(L, BLAME, "destination: rank 1 or more expected, got rank 0");
-    readkeys(&r, L, 2, t->rank, idn_size(t));
+    readkeys(&r, L, 2, t->rank, idn_size(t), BLAME);
   }
   if (r.id.rank != t->rank ||
       memcmp(r.id.length, t->dim, (size_t)t->rank * sizeof *t->dim) != 0) {
@@ -366,14 +374,39 @@ static int taps(lua_State *L) {
 
 /* -- The front door ------------------------------------------------------ */
 
-/* Makes the identity if the arguments from `first` on are nothing but sizes,
-   with no keyword to read. */
-static int fromsizes(lua_State *L, int first) {
+/* Whether the table at `keys` has keywords that exist and nothing else. */
+static int isplain(lua_State *L, int keys) {
+  if (lua_getmetatable(L, keys)) return lua_pop(L, 1), 0;
+  lua_pushnil(L);
+  while (lua_next(L, keys)) {
+    int k = 0;
+    lua_pop(L, 1);
+    if (lua_type(L, -1) == LUA_TSTRING)
+      while (k < NAMES && strcmp(names[k], lua_tostring(L, -1)) != 0) k++;
+    else
+      k = NAMES;
+    if (k == NAMES || lua_rawlen(L, -1) != strlen(names[k]))
+      return lua_pop(L, 1), 0;
+  }
+  return 1;
+}
+
+/* Makes the identity if the arguments from `first` on are sizes and, at most, a
+   table of keywords, without anything to be said of their form. */
+static int direct(lua_State *L, int first) {
   int64_t size[IDN_MAXRANK];
-  int rank = lua_gettop(L) - first + 1;
+  int top = lua_gettop(L), has_keys = top >= first && lua_istable(L, top);
+  int rank = top - first + 1 - has_keys;
   if (rank < 1 || rank > IDN_MAXRANK) return 0;
   for (int d = 0; d < rank; d++)
     if (!idn_tointeger(L, first + d, &size[d]) || size[d] < 0) return 0;
+  if (has_keys) {
+    reader r;
+    if (!isplain(L, top)) return 0;
+    readkeys(&r, L, top, rank, size, 1);
+    pushidentity(L, &r.id, r.order, 1);
+    return 1;
+  }
   idn_tensor *t = idn_newtensor(L, rank, size, IDN_ROW, 1);
   idn_stripe s;
   idn_diagonal(rank, size, idn_stride(t), &s);
@@ -382,7 +415,7 @@ static int fromsizes(lua_State *L, int first) {
   return 1;
 }
 
-/* All that is not just sizes is build's, at upvalue 3. */
+/* The rest is build's, at upvalue 3. */
 static int callbuild(lua_State *L, int first) {
   int count = lua_gettop(L) - first + 1;
   lua_pushvalue(L, lua_upvalueindex(3));
@@ -394,13 +427,13 @@ static int callbuild(lua_State *L, int first) {
 }
 
 /* identity_init(...) */
-static int front(lua_State *L) { return fromsizes(L, 1) ? 1 : callbuild(L, 1); }
+static int front(lua_State *L) { return direct(L, 1) ? 1 : callbuild(L, 1); }
 
 /* The same as __call of the module's table, which a script can also call
    without it. */
 static int frontcall(lua_State *L) {
   if (lua_gettop(L) == 0) lua_pushnil(L);
-  return fromsizes(L, 2) ? 1 : callbuild(L, 2);
+  return direct(L, 2) ? 1 : callbuild(L, 2);
 }
 
 static void pushfront(lua_State *L, lua_CFunction f) {
@@ -430,8 +463,19 @@ static void pushwriter(lua_State *L) {
   *writer = write;
 }
 
+/* The keywords that exist, for keywords.lua. */
+static void pushnames(lua_State *L) {
+  lua_createtable(L, NAMES, 0);
+  for (int k = 0; k < NAMES; k++) {
+    lua_pushstring(L, names[k]);
+    lua_rawseti(L, -2, k + 1);
+  }
+}
+
 void idn_open_identity(lua_State *L) {
   idn_register(L, functions);
   pushwriter(L);
   lua_setfield(L, -2, "writer");
+  pushnames(L);
+  lua_setfield(L, -2, "names");
 }

@@ -5,9 +5,7 @@ local core = require "idinit.core"
 
 local MAXRANK = 32
 
-local known = {
-  "center", "fit", "gain", "groups", "layout", "order", "shift", "window",
-}
+local known = core.names
 local isknown = {}
 for _, name in ipairs(known) do isknown[name] = true end
 
