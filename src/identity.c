@@ -22,9 +22,9 @@ typedef struct reader {
   idn_identity id;
 } reader;
 
-static const char *const names[] = {"center", "fit",   "gain",  "groups",
-                                    "layout", "order", "shift", "window"};
-enum { NAMES = sizeof names / sizeof *names };
+static const char *const keywords[] = {"center", "fit",   "gain",  "groups",
+                                       "layout", "order", "shift", "window"};
+enum { KEYWORDS = sizeof keywords / sizeof *keywords };
 
 /* Pushes keyword `name`; 0 with nothing pushed if it is not given. */
 static int key(reader *r, const char *name) {
@@ -382,10 +382,10 @@ static int isplain(lua_State *L, int keys) {
     int k = 0;
     lua_pop(L, 1);
     if (lua_type(L, -1) == LUA_TSTRING)
-      while (k < NAMES && strcmp(names[k], lua_tostring(L, -1)) != 0) k++;
+      while (k < KEYWORDS && strcmp(keywords[k], lua_tostring(L, -1)) != 0) k++;
     else
-      k = NAMES;
-    if (k == NAMES || lua_rawlen(L, -1) != strlen(names[k]))
+      k = KEYWORDS;
+    if (k == KEYWORDS || lua_rawlen(L, -1) != strlen(keywords[k]))
       return lua_pop(L, 1), 0;
   }
   return 1;
@@ -464,10 +464,10 @@ static void pushwriter(lua_State *L) {
 }
 
 /* The keywords that exist, for keywords.lua. */
-static void pushnames(lua_State *L) {
-  lua_createtable(L, NAMES, 0);
-  for (int k = 0; k < NAMES; k++) {
-    lua_pushstring(L, names[k]);
+static void pushkeywords(lua_State *L) {
+  lua_createtable(L, KEYWORDS, 0);
+  for (int k = 0; k < KEYWORDS; k++) {
+    lua_pushstring(L, keywords[k]);
     lua_rawseti(L, -2, k + 1);
   }
 }
@@ -476,6 +476,6 @@ void idn_open_identity(lua_State *L) {
   idn_register(L, functions);
   pushwriter(L);
   lua_setfield(L, -2, "writer");
-  pushnames(L);
-  lua_setfield(L, -2, "names");
+  pushkeywords(L);
+  lua_setfield(L, -2, "keywords");
 }

@@ -5,7 +5,7 @@ local core = require "idinit.core"
 
 local MAXRANK = 32
 
-local known = core.names
+local known = core.keywords
 local isknown = {}
 for _, name in ipairs(known) do isknown[name] = true end
 
