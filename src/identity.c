@@ -374,21 +374,24 @@ static int taps(lua_State *L) {
 
 /* -- The front door ------------------------------------------------------ */
 
-/* Whether the table at `keys` has keywords that exist and nothing else. */
+static int iskeyword(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TSTRING) return 0;
+  for (int k = 0; k < KEYWORDS; k++)
+    if (strcmp(keywords[k], lua_tostring(L, arg)) == 0)
+      return strlen(keywords[k]) == lua_rawlen(L, arg);
+  return 0;
+}
+
+/* Whether the table at `keys` has keywords and nothing else. */
 static int isplain(lua_State *L, int keys) {
-  if (lua_getmetatable(L, keys)) return lua_pop(L, 1), 0;
+  int is_plain = !lua_getmetatable(L, keys);
   lua_pushnil(L);
-  while (lua_next(L, keys)) {
-    int k = 0;
+  while (is_plain && lua_next(L, keys)) {
     lua_pop(L, 1);
-    if (lua_type(L, -1) == LUA_TSTRING)
-      while (k < KEYWORDS && strcmp(keywords[k], lua_tostring(L, -1)) != 0) k++;
-    else
-      k = KEYWORDS;
-    if (k == KEYWORDS || lua_rawlen(L, -1) != strlen(keywords[k]))
-      return lua_pop(L, 1), 0;
+    is_plain = iskeyword(L, -1);
   }
-  return 1;
+  lua_settop(L, keys);
+  return is_plain;
 }
 
 /* Makes the identity if the arguments from `first` on are sizes and, at most, a
