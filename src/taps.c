@@ -160,7 +160,7 @@ static int rowrun(idn_taps *t, idn_run *run) {
   run->o = t->group * t->block + t->segment + outs(t)->delta;
   run->i = ins(t)->from + ins(t)->delta;
   run->length = ins(t)->to - ins(t)->from;
-  run->value = hadamardvalue(t->id->gain, t->block) + 0;
+  run->value = hadamardvalue(t->id->gain, t->block);
   return 1;
 }
 
