@@ -347,7 +347,7 @@ static int nexttap(lua_State *L) {
   if (lua_type(L, lua_upvalueindex(1)) != LUA_TUSERDATA ||
       lua_rawlen(L, lua_upvalueindex(1)) != sizeof *p || p->tag != ~idn_tag(p))
     idn_fail(L, 1, "the iterator's own values have been replaced");
-  while (p->step == p->run.length || p->run.value == 0) {
+  while (p->step == p->run.length) {
     if (!idn_taps_next(&p->taps, &p->run)) return 0;
     p->step = 0;
   }

@@ -114,7 +114,7 @@ static float hadamardvalue(double gain, int64_t block) {
   return (float)(k % 2 ? value * 0.70710678118654752440 : value);
 }
 
-/* The largest value that a tap has, but for its sign. */
+/* The largest value that a tap can have, but for its sign. */
 static float largest(const idn_taps *t) {
   const idn_identity *id = t->id;
   double value = id->gain;
@@ -131,7 +131,7 @@ void idn_taps_start(idn_taps *t, const idn_identity *id) {
   int64_t inputs = id->size[id->i];
   t->block = id->size[id->o] / id->groups;
   t->diagonal = min64(t->block, inputs);
-  if (largest(t) == 0) return;
+  if (largest(t) == 0) return; /* not run by run: there can be 2^53 */
   int padded = id->fit == IDN_PAD || (id->fit == IDN_HADAMARD && !isdense(t));
   t->outs = cutaxis(id, id->o, id->size[id->o], t->o);
   t->ins = cutaxis(id, id->i, padded ? t->diagonal : inputs, t->i);
@@ -185,14 +185,16 @@ static int diagonalrun(idn_taps *t, idn_run *run) {
   run->o = t->group * t->block + down + lo + outs(t)->delta;
   run->i = right + lo + ins(t)->delta;
   run->length = hi - lo;
-  run->value = (float)value + 0;
+  run->value = (float)value;
   return 1;
 }
 
 int idn_taps_next(idn_taps *t, idn_run *run) {
   while (t->piece < t->outs * t->ins) {
-    if (isdense(t) ? rowrun(t, run) : diagonalrun(t, run)) return 1;
-    nextsegment(t);
+    if (!(isdense(t) ? rowrun(t, run) : diagonalrun(t, run)))
+      nextsegment(t);
+    else if (run->value != 0)
+      return 1;
   }
   return 0;
 }

@@ -22,7 +22,7 @@ typedef struct idn_identity {
   int rank; /* 1 to IDN_MAXRANK; at rank 1 there are no taps */
   int o, i; /* the axes of outputs and inputs, o != i */
   idn_fit fit;
-  double gain;                 /* no value that rounds to 0 is a tap */
+  double gain;                 /* what rounds to 0 is no tap */
   int64_t groups;              /* > 0, divides size[o] */
   int64_t size[IDN_MAXRANK];   /* extents of the whole, 0 to IDN_MAXEXTENT */
   int64_t center[IDN_MAXRANK]; /* the tap of each kernel axis, < size */
@@ -44,7 +44,7 @@ int64_t idn_middle(int64_t extent, int higher);
    in the window. */
 typedef struct idn_run {
   int64_t o, i, length;
-  float value; /* never -0 */
+  float value; /* not 0 */
   int is_row;
   int64_t row, col;
 } idn_run;

@@ -60,15 +60,16 @@ static int pairs(const idn_identity *id, int64_t o, int64_t i,
   return row % least == i % least;
 }
 
-/* Whether the element at position `at` of the window is a tap. */
+/* Whether the element at position `at` of the window is a tap: what rounds to 0
+   is none. */
 static int define(const idn_identity *id, const int64_t *at,
                   long double *value) {
-  if (id->rank < 2 || id->gain == 0) return 0;
+  if (id->rank < 2) return 0;
   for (int d = 0; d < id->rank; d++)
     if (d != id->o && d != id->i && origin(id, d, at[d]) != id->center[d])
       return 0;
-  return pairs(id, origin(id, id->o, at[id->o]), origin(id, id->i, at[id->i]),
-               value);
+  int64_t o = origin(id, id->o, at[id->o]), i = origin(id, id->i, at[id->i]);
+  return pairs(id, o, i, value) && (float)(double)*value != 0;
 }
 
 /* `got` is the float next to `exact`, or for the root of a half a neighbour. */
@@ -105,9 +106,8 @@ static int meet(const idn_run *a, const idn_run *b) {
   return a->i < b->i + b->length && b->i < a->i + a->length;
 }
 
-/* The taps of a whole identity, modulo 2^64. */
+/* The taps of a whole identity, modulo 2^64, where none rounds to 0. */
 static uint64_t counttaps(const idn_identity *id) {
-  if (id->gain == 0) return 0;
   uint64_t outs = (uint64_t)id->size[id->o], ins = (uint64_t)id->size[id->i];
   uint64_t groups = (uint64_t)id->groups, block = outs / groups;
   if (id->fit == IDN_HADAMARD && block > ins) return outs * ins;
@@ -135,7 +135,8 @@ static void checkcursor(const idn_identity *id, int is_whole) {
     n++;
   }
   if (n < RUNS) CHECK(!idn_taps_next(&taps, &runs[0]));
-  if (n < RUNS && is_whole && id->gain != 0) CHECK(count == counttaps(id));
+  int is_tiny = fabs(id->gain) < ldexp(1, -90);
+  if (n < RUNS && is_whole && !is_tiny) CHECK(count == counttaps(id));
 }
 
 /* -- Windows that are made ------------------------------------------------ */
