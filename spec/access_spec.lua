@@ -3,6 +3,7 @@
 
 local idinit = require "idinit"
 local child = require "spec.tools.child"
+local npyfile = require "spec.support.npyfile"
 local random = require "spec.support.random"
 
 local is_compiling = jit and jit.status() and pcall(require, "ffi")
@@ -99,15 +100,13 @@ local function count(t)
 end
 
 describe("A NaN of any bits", function()
-  -- A .npy file of float32 with these bits.
+  -- A tensor of size (n, 1) of float32 with these bits.
   local function load(bits)
-    local name, parts = os.tmpname(), {}
-    for k, n in ipairs(bits) do
-      for byte = 0, 3 do parts[4 * k - 3 + byte] = string.char(math.floor(n / 256 ^ byte) % 256) end
-    end
-    local text = ("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, 1), }"):format(#bits)
+    local name, data = os.tmpname(), {}
+    for k, n in ipairs(bits) do data[k] = npyfile.little(n, 4) end
+    local text = npyfile.header("<f4", "False", ("(%d, 1)"):format(#bits))
     local file = assert(io.open(name, "wb"))
-    file:write("\147NUMPY\1\0", string.char(#text, 0), text, table.concat(parts))
+    file:write(npyfile.npy(text, table.concat(data)))
     file:close()
     local t = idinit.load(name)
     os.remove(name)
@@ -128,10 +127,10 @@ describe("A NaN of any bits", function()
       function(k) return flat[k] end,
     } do
       local strange = 0
-      for round = 1, 3 do
+      for _ = 1, 3 do
         for k = 1, #bits do
           local x = read(k)
-          if type(x) ~= "number" or x == x or round > 3 then strange = strange + 1 end
+          if type(x) ~= "number" or x == x then strange = strange + 1 end
         end
       end
       assert.equal(0, strange)

@@ -2,6 +2,9 @@
 
 local idinit = require "idinit"
 local child = require "spec.tools.child"
+local npyfile = require "spec.support.npyfile"
+
+local little, npy, header = npyfile.little, npyfile.npy, npyfile.header
 
 local folder
 
@@ -34,26 +37,6 @@ end
 -- Runs one behind what the shell is to do first.
 local function run(before, code)
   return child.run(before .. " " .. command(code))
-end
-
--- An unsigned integer, its lowest byte first.
-local function little(n, width)
-  local bytes = {}
-  for i = 1, width do
-    bytes[i] = string.char(n % 256)
-    n = math.floor(n / 256)
-  end
-  return table.concat(bytes)
-end
-
-local function npy(text, data, version)
-  version = version or 1
-  return "\147NUMPY" .. string.char(version, 0) .. little(#text, version == 1 and 2 or 4)
-    .. text .. data
-end
-
-local function header(descr, fortran, shape)
-  return ("{'descr': '%s', 'fortran_order': %s, 'shape': %s, }"):format(descr, fortran, shape)
 end
 
 local function given(bytes)

@@ -156,19 +156,17 @@ end
 -- A finalizer that raises can keep the hook from being removed when the call has
 -- ended. It does nothing any more then.
 local function underhook(f, act, count, ...)
-  local function body(...)
+  local body
+  local function hook()
+    if isonstack(body) then act() end
+  end
+  function body(...)
+    debug.sethook(hook, "", count)
     local results = pack(f(...))
     debug.sethook()
     return unpack(results, 1, results.n)
   end
-  local function hook()
-    if isonstack(body) then act() end
-  end
-  local results = pack(pcall(function(...)
-    debug.sethook(hook, "", count)
-    local inner = pack(body(...))
-    return unpack(inner, 1, inner.n)
-  end, ...))
+  local results = pack(pcall(body, ...))
   debug.sethook()
   return unpack(results, 1, results.n)
 end

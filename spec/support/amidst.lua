@@ -23,14 +23,14 @@ local function amidst(use, act)
   collectgarbage()
   collectgarbage("setstepmul", 1)
   for _ = 1, WAITING do getmetatable(newproxy(true)).__gc = finalize end
-  local pad
+  local pad = {} -- luacheck: ignore 241
   while fired < WAITING do
     n = n + 1
     t = idinit(30, 30)
-    for _ = 1, n % 53 do pad = {} end
+    for k = 1, n % 53 do pad[k] = {} end
     local before = fired
     local ok, message = pcall(use, t)
-    if fired > before and not ok then errors[message] = pad end
+    if fired > before and not ok then errors[message] = true end
   end
   collectgarbage("setstepmul", 200)
   return errors
