@@ -36,7 +36,7 @@ LIBDIR = $(PREFIX)/lib/lua/$(LUA_VERSION)
 # ---- Build and install
 
 SOURCES = $(wildcard src/*.c)
-MODULES = $(wildcard lua/idinit/*.lua)
+MODULES = $(wildcard lua/idinit/*.lua lua/idinit/*/*.lua)
 C99 = -std=c99 -fPIC -fvisibility=hidden
 
 # The folder of the headers of luajit, lua5.1, ..., lua5.4.
@@ -63,8 +63,13 @@ SETTINGS = $(CC) $(CFLAGS) $(LUA_INCDIR) $(LIBFLAG)
 	@echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' > $@
 
 install: build/idinit/core.so
-	install -d $(DESTDIR)$(LUADIR)/idinit $(DESTDIR)$(LIBDIR)/idinit
-	install -m 644 $(MODULES) $(DESTDIR)$(LUADIR)/idinit
+	install -d $(DESTDIR)$(LUADIR)/idinit/layers $(DESTDIR)$(LIBDIR)/idinit
+	install -m 644 $(filter-out lua/idinit/layers/%,$(MODULES)) \
+	  $(DESTDIR)$(LUADIR)/idinit
+	install -m 644 $(wildcard lua/idinit/layers/*.lua) \
+	  $(DESTDIR)$(LUADIR)/idinit/layers
+	rm -f $(addprefix $(DESTDIR)$(LUADIR)/idinit/,\
+	  explain.lua layers.lua settings.lua)
 	install -m 755 build/idinit/core.so $(DESTDIR)$(LIBDIR)/idinit
 
 # The second line is what `luarocks make` leaves behind.
@@ -176,7 +181,9 @@ valgrind:
 FUZZ_SECONDS = 60
 FUZZERS = $(patsubst spec/%.c,build/%,$(wildcard spec/fuzz/*.c)) \
   $(wildcard spec/fuzz/*.lua)
-PURE = $(shell grep -L -e args.h -e storage.h -e tensor.h $(SOURCES))
+# Bindings to Lua end in lib; these few are what they share.
+PURE = $(filter-out %lib.c $(addprefix src/,args.c core.c storage.c tensor.c),\
+  $(SOURCES))
 
 build/fuzz/%: spec/fuzz/%.c $(PURE) $(wildcard src/*.h)
 	@mkdir -p $(@D)
@@ -190,7 +197,7 @@ fuzz:
 	  $(KINDS:%=build/asan/%/idinit/core.so)
 	@spec/tools/fuzz $(FUZZ_SECONDS) '$(LUAS)' $(FUZZERS)
 
-MUTATE = src/args.c src/taps.c src/identity.c lua/idinit/keywords.lua
+MUTATE = src/args.c src/taps.c src/tapslib.c lua/idinit/keywords.lua
 
 mutate:
 	@spec/tools/need cc gcc luajit luajit-dev lua5.4 lua5.4-dev busted

@@ -56,10 +56,10 @@ end
 describe("annotation", function()
   local docs, where = {}, {}
 
-  for path in child.must("ls lua/idinit/*.lua"):gmatch "[^\n]+" do
+  for path in child.must("ls lua/idinit/*.lua lua/idinit/*/*.lua"):gmatch "[^\n]+" do
     for _, doc in ipairs(luacats.read(path)) do
       docs[#docs + 1] = doc
-      where[doc] = path:match "([%w_]+)%.lua$"
+      where[doc] = path:gsub("/init%.lua$", ".lua"):match "([%w_]+)%.lua$"
     end
   end
 
@@ -103,7 +103,7 @@ describe("annotation", function()
   -- Public names: what there is, and what is annotated.
   local public = {
     { "names of idinit", function()
-      return idinit, with(annotated("init", "idinit"), fields "idinit")
+      return idinit, with(annotated("idinit", "idinit"), fields "idinit")
     end },
     { "methods of tensors", function() return core.methods, annotated("types", "Tensor") end },
     { "names of idinit.layers", function() return layers, annotated("layers", "layers") end },
@@ -153,7 +153,7 @@ describe("annotation", function()
   end
 
   it("of a function tells in words what it does, and all its parameters", function()
-    for _, scope in ipairs { { "init", "idinit" }, { "types", "Tensor" }, { "layers", "layers" },
+    for _, scope in ipairs { { "idinit", "idinit" }, { "types", "Tensor" }, { "layers", "layers" },
                              { "layers", "Layer" } } do
       for name, doc in pairs(annotated(scope[1], scope[2])) do
         assert(doc.text:find "%a", doc.where .. ": no words")

@@ -28,10 +28,10 @@ static int open(lua_State *L) {
   lua_newtable(L);
   idn_open_tensor(L);
   idn_open_elements(L);
-  idn_open_identity(L);
+  idn_open_taps(L);
   idn_open_text(L);
   idn_open_file(L);
-  idn_open_forward(L);
+  idn_open_layer(L);
   return 1;
 }
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "loops.h"
+#include "loop.h"
 
 enum { CHUNK = 16 };
 

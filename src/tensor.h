@@ -65,7 +65,7 @@ int64_t idn_countelements(int rank, const int64_t *size);
 /* Strides without gaps; the number of elements must have been counted. */
 void idn_packstrides(int rank, const int64_t *size, int order, int64_t *stride);
 
-/* In elements.c: */
+/* In tensorlib.c: */
 
 /* Whether the elements lie without gaps in that order. */
 int idn_ispacked(const idn_tensor *t, int order);
@@ -87,10 +87,10 @@ void idn_checkshift(lua_State *L, int arg, int rank, const int64_t *size,
    idn_open_tensor makes. [-0, +0] */
 void idn_open_tensor(lua_State *L);
 void idn_open_elements(lua_State *L);
-void idn_open_identity(lua_State *L);
+void idn_open_taps(lua_State *L);
 void idn_open_text(lua_State *L);
 void idn_open_file(lua_State *L);
-void idn_open_forward(lua_State *L);
+void idn_open_layer(lua_State *L);
 
 #pragma GCC visibility pop
 

@@ -4,7 +4,7 @@
 
    A target for libFuzzer; with -DSELFTEST a program that tries so many layers
    at random: ./layers [count [seed]]. */
-#include "layers.h"
+#include "layer.h"
 
 #include <math.h>
 #include <stdio.h>

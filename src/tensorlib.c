@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "loops.h"
+#include "loop.h"
 #include "tensor.h"
 
 /* -- Loops over strided elements ----------------------------------------- */

@@ -475,7 +475,7 @@ static void pushkeywords(lua_State *L) {
   }
 }
 
-void idn_open_identity(lua_State *L) {
+void idn_open_taps(lua_State *L) {
   idn_register(L, functions);
   pushwriter(L);
   lua_setfield(L, -2, "writer");

@@ -4,9 +4,9 @@
 --- (k1, ..., km, out/groups, in); data are (spatial..., channels, batch).
 
 local core = require "idinit.core"
-local explain = require "idinit.explain"
+local explain = require "idinit.layers.explain"
 local labels = require "idinit.labels"
-local settings = require "idinit.settings"
+local settings = require "idinit.layers.settings"
 
 local unpack = table.unpack or unpack
 local num, got, join = core.numbertext, core.gottext, labels.join

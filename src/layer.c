@@ -1,4 +1,4 @@
-#include "layers.h"
+#include "layer.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -10,8 +10,8 @@
    NaN and infinity too, is never seen. Where no output has more than one weight
    other than 0, it is the product itself, not a sum that starts from 0, and a
    weight of 1 moves bits: so an identity returns its input bit for bit. */
-#ifndef IDN_LAYERS_H
-#define IDN_LAYERS_H
+#ifndef IDN_LAYER_H
+#define IDN_LAYER_H
 
 #include <stddef.h>
 #include <stdint.h>

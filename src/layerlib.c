@@ -1,4 +1,4 @@
-/* Layers between Lua and layers.c. lua/idinit/layers.lua calls these from
+/* Layers between Lua and layer.c. lua/idinit/layers calls these from
    functions that the script calls, so the script to blame stands at level 2.
 
    A layer comes as its label, which errors begin with, and its settings, a
@@ -6,7 +6,7 @@
    dilation, low, high, outpad. Nothing of it is trusted. */
 #include <string.h>
 
-#include "layers.h"
+#include "layer.h"
 #include "tensor.h"
 
 #define BLAME 2
@@ -369,7 +369,7 @@ static int nextnonzero(lua_State *L) {
   return 2;
 }
 
-void idn_open_forward(lua_State *L) {
+void idn_open_layer(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"forward", forward},         {"map", map},
       {"lookup", lookup},           {"census", census},

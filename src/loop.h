@@ -1,6 +1,6 @@
 /* Loops over strided elements. Pure C: knows no Lua and allocates nothing. */
-#ifndef IDN_LOOPS_H
-#define IDN_LOOPS_H
+#ifndef IDN_LOOP_H
+#define IDN_LOOP_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "loops.h"
+#include "loop.h"
 
 /* Puts a dimension in its place: strides of `a` fall. */
 static void add(idn_loop *l, int64_t size, int64_t a, int64_t b) {
