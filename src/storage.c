@@ -13,8 +13,8 @@
 #define CEILING ((size_t)64 << 20)
 #define HEAPS 4
 
-/* A block that holds more than its taps is cleared whole for its next use, up
-   to this size; above, fresh pages are cheaper, and come when they are used. */
+/* A block is used again, and cleared for it, up to this size; above, fresh
+   pages are cheaper, and come when they are used. */
 #define CLEARABLE ((size_t)1 << 20)
 
 /* The elements start on a cache line of their own. */
@@ -35,11 +35,7 @@ struct idn_block {
   size_t bytes;
   size_t owners; /* tensors that share it */
   idn_block *next;
-  int count; /* all elements but those of so many stripes are zero; */
-  idn_stripe stripes[IDN_MAXSTRIPES]; /* or TOUCHED */
 };
-
-#define TOUCHED (-1)
 
 const char idn_mark = 'i';
 
@@ -123,35 +119,34 @@ static void collect(lua_State *L, idn_heap *heap, size_t bytes) {
   if (status != 0) lua_error(L);
 }
 
-/* A spare block of that size, all zeros again, or NULL. */
-static idn_block *takespare(idn_heap *heap, size_t bytes) {
+/* A spare block of that size, or NULL. */
+static idn_block *takespare(idn_heap *heap, size_t bytes, int zeroed) {
   idn_block *block = heap->spare;
   if (!block || block->bytes != bytes) return NULL;
   heap->spare = block->next;
-  float *data = idn_blockdata(block);
-  if (block->count == TOUCHED) memset(data, 0, bytes);
-  for (int n = 0; n < block->count; n++) {
-    const idn_stripe *s = &block->stripes[n];
-    for (int64_t k = 0; k < s->count; k++) data[s->first + k * s->step] = 0;
-  }
+  if (zeroed) memset(idn_blockdata(block), 0, bytes);
   return block;
 }
 
-idn_block *idn_newblock(lua_State *L, idn_heap *heap, size_t bytes) {
+static idn_block *allocate(size_t bytes, int zeroed) {
+  return zeroed ? calloc(1, HEADER + bytes) : malloc(HEADER + bytes);
+}
+
+idn_block *idn_newblock(lua_State *L, idn_heap *heap, size_t bytes,
+                        int zeroed) {
   if (bytes > SIZE_MAX - HEADER) return NULL;
   if (heap->held >= heap->trigger) collect(L, heap, bytes);
-  idn_block *block = takespare(heap, bytes);
-  if (!block) block = calloc(1, HEADER + bytes);
+  idn_block *block = takespare(heap, bytes, zeroed);
+  if (!block) block = allocate(bytes, zeroed);
   if (!block && (heap->held > 0 || heap->spare)) {
     freespares(heap);
     if (idn_gcrunning(L)) lua_gc(L, LUA_GCCOLLECT, 0);
-    block = calloc(1, HEADER + bytes);
+    block = allocate(bytes, zeroed);
   }
   if (!block) return NULL;
   block->heap = heap;
   block->bytes = bytes;
   block->owners = 1;
-  block->count = TOUCHED;
   heap->held += bytes;
   return block;
 }
@@ -173,8 +168,7 @@ void idn_dropblock(idn_block *block) {
     return;
   }
   heap->held -= block->bytes;
-  if (block->bytes == heap->wanted &&
-      (block->count != TOUCHED || block->bytes <= CLEARABLE)) {
+  if (block->bytes == heap->wanted && block->bytes <= CLEARABLE) {
     block->next = heap->spare;
     heap->spare = block;
   } else {
@@ -182,10 +176,3 @@ void idn_dropblock(idn_block *block) {
     if (heap->wanted == 0) freespares(heap); /* Lua collects by itself */
   }
 }
-
-void idn_setpristine(idn_block *block, const idn_stripe *stripes, int count) {
-  block->count = count;
-  memcpy(block->stripes, stripes, (size_t)count * sizeof *stripes);
-}
-
-void idn_touchblock(idn_block *block) { block->count = TOUCHED; }

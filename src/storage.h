@@ -1,5 +1,5 @@
-/* Blocks of zeros for large tensors, and the heap that counts their bytes for
-   one Lua state and has the collector run in time. */
+/* Blocks for the elements of large tensors, and the heap that counts their
+   bytes for one Lua state and has the collector run in time. */
 #ifndef IDN_STORAGE_H
 #define IDN_STORAGE_H
 
@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "compat.h"
-#include "taps.h"
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
@@ -31,9 +30,10 @@ idn_heap *idn_toheap(lua_State *L, int arg);
 void idn_owntables(idn_heap *heap, const void *metatable, const void *owners);
 int idn_isown(const idn_heap *heap, const void *metatable);
 
-/* A block of `bytes` zeros with one owner, or NULL if there is no memory.
-   May collect garbage, so it may raise: hold nothing across it. */
-idn_block *idn_newblock(lua_State *L, idn_heap *heap, size_t bytes);
+/* A block of `bytes` with one owner, or NULL if there is no memory. It holds
+   zeros, or anything where it need not be zeroed. May collect garbage, so it
+   may raise: hold nothing across it. */
+idn_block *idn_newblock(lua_State *L, idn_heap *heap, size_t bytes, int zeroed);
 
 float *idn_blockdata(idn_block *block);
 
@@ -44,13 +44,6 @@ void idn_makeroom(lua_State *L, const idn_block *block);
 /* One owner more or less; the last one frees the block. */
 void idn_shareblock(idn_block *block);
 void idn_dropblock(idn_block *block);
-
-/* Says that but for the elements of these stripes all of the block is zero:
-   then it can be cleared for its next use without a pass over it. Who may write
-   to the block from then on touches it first. */
-enum { IDN_MAXSTRIPES = 4 };
-void idn_setpristine(idn_block *block, const idn_stripe *stripes, int count);
-void idn_touchblock(idn_block *block);
 
 #pragma GCC visibility pop
 

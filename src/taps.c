@@ -210,17 +210,6 @@ static void stripe(const idn_identity *id, const idn_run *run,
       s->first += idn_kernelposition(id, d) * stride[d];
 }
 
-int idn_stripes(const idn_identity *id, const int64_t *stride,
-                idn_stripe *stripes, int room) {
-  idn_taps taps;
-  idn_run run = {0};
-  int count = 0;
-  idn_taps_start(&taps, id);
-  for (; count <= room && idn_taps_next(&taps, &run); count++)
-    if (count < room) stripe(id, &run, stride, &stripes[count]);
-  return count;
-}
-
 void idn_diagonal(int rank, const int64_t *size, const int64_t *stride,
                   idn_stripe *s) {
   s->first = s->step = s->count = 0;

@@ -82,11 +82,6 @@ typedef struct idn_stripe {
   int64_t first, step, count;
 } idn_stripe;
 
-/* Where idn_writetaps writes, as stripes. Returns their number; if there are
-   more than `room`, only those are looked at, and room + 1 is returned. */
-int idn_stripes(const idn_identity *id, const int64_t *stride,
-                idn_stripe *stripes, int room);
-
 /* The one stripe of the identity that idn_identity_init describes, without a
    cursor: sizes alone are the commonest call by far. */
 void idn_diagonal(int rank, const int64_t *size, const int64_t *stride,

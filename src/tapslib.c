@@ -253,12 +253,8 @@ static void readall(reader *r, lua_State *L, int keys) {
 
 static void pushidentity(lua_State *L, const idn_identity *id, int order,
                          int level) {
-  idn_stripe stripes[IDN_MAXSTRIPES];
   idn_tensor *t = idn_newtensor(L, id->rank, id->length, order, level);
   idn_writetaps(id, idn_stride(t), t->data);
-  if (!t->block) return;
-  int count = idn_stripes(id, idn_stride(t), stripes, IDN_MAXSTRIPES);
-  if (count <= IDN_MAXSTRIPES) idn_setpristine(t->block, stripes, count);
 }
 
 /* create(keywords, n1, ..., nk) */
@@ -414,7 +410,6 @@ static int direct(lua_State *L, int first) {
   idn_stripe s;
   idn_diagonal(rank, size, idn_stride(t), &s);
   for (int64_t k = 0; k < s.count; k++) t->data[s.first + k * s.step] = 1;
-  if (t->block) idn_setpristine(t->block, &s, 1);
   return 1;
 }
 

@@ -16,21 +16,15 @@ static inline idn_tensor *payload(lua_State *L, int arg) {
   return t;
 }
 
-/* Whoever asks for a tensor may write to it, or lend it to who does. */
-static idn_tensor *touched(idn_tensor *t) {
-  if (t->block) idn_touchblock(t->block);
-  return t;
-}
-
 idn_tensor *idn_totensor(lua_State *L, int arg) {
   idn_tensor *t = payload(L, arg);
-  return t && t->data ? touched(t) : NULL;
+  return t && t->data ? t : NULL;
 }
 
 idn_tensor *idn_checktensor(lua_State *L, int arg, const char *what,
                             int level) {
   idn_tensor *t = payload(L, arg);
-  if (t && t->data) return touched(t);
+  if (t && t->data) return t;
   const char *colon = what ? ": " : "";
   if (!what) {
     what = "";
@@ -44,12 +38,6 @@ idn_tensor *idn_checktensor(lua_State *L, int arg, const char *what,
 
 static idn_tensor *checkself(lua_State *L) {
   return idn_checktensor(L, 1, NULL, 1);
-}
-
-/* Self for those who look at its header alone. */
-static inline const idn_tensor *checkheader(lua_State *L) {
-  const idn_tensor *t = payload(L, 1);
-  return t && t->data ? t : checkself(L);
 }
 
 /* -- Making tensors ------------------------------------------------------ */
@@ -142,7 +130,7 @@ idn_tensor *idn_trytensor(lua_State *L, int rank, const int64_t *size,
     t->data = inlinedata(t);
     memset(t->data, 0, bytes);
   } else {
-    t->block = idn_newblock(L, checkheap(L), bytes);
+    t->block = idn_newblock(L, checkheap(L), bytes, 1);
     if (!t->block) {
       lua_pop(L, 1);
       return NULL;
@@ -342,7 +330,7 @@ static int newindex(lua_State *L) {
 
 /* t(i1, ..., ik) and t:get(i1, ..., ik) */
 static int get(lua_State *L) {
-  const idn_tensor *t = checkheader(L);
+  const idn_tensor *t = checkself(L);
   lua_pushnumber(L, *element(L, t, 2, lua_gettop(L) - 1));
   return 1;
 }
@@ -375,40 +363,33 @@ static int pushdims(lua_State *L, const idn_tensor *t, const int64_t *values) {
 }
 
 static int size(lua_State *L) {
-  const idn_tensor *t = checkheader(L);
+  const idn_tensor *t = checkself(L);
   return pushdims(L, t, idn_size(t));
 }
 
 static int stride(lua_State *L) {
-  const idn_tensor *t = checkheader(L);
+  const idn_tensor *t = checkself(L);
   return pushdims(L, t, idn_stride(t));
 }
 
 static int dim(lua_State *L) {
-  idn_pushinteger(L, checkheader(L)->rank);
+  idn_pushinteger(L, checkself(L)->rank);
   return 1;
 }
 
 static int numel(lua_State *L) {
-  idn_pushinteger(L, checkheader(L)->numel);
+  idn_pushinteger(L, checkself(L)->numel);
   return 1;
 }
 
 static int len(lua_State *L) {
-  const idn_tensor *t = checkheader(L);
+  const idn_tensor *t = checkself(L);
   if (t->rank == 0) idn_fail(L, 1, "a tensor of rank 0 has no length");
   idn_pushinteger(L, t->dim[0]);
   return 1;
 }
 
 static int istensor(lua_State *L) {
-  const idn_tensor *t = payload(L, 1);
-  lua_pushboolean(L, t && t->data);
-  return 1;
-}
-
-/* lend(x): the same, for Lua code that goes on to touch the elements. */
-static int lend(lua_State *L) {
   lua_pushboolean(L, idn_totensor(L, 1) != NULL);
   return 1;
 }
@@ -471,7 +452,6 @@ static const luaL_Reg metamethods[] = {
 
 static const luaL_Reg functions[] = {
     {"is_tensor", istensor},
-    {"lend", lend},
     {"outline", outline},
     {NULL, NULL},
 };

@@ -155,7 +155,7 @@ local GROWTH, MOST, MANY, TOOMANY = 4, 1024, 64, 2 ^ 14
 --- which has no view of that row. Views are userdata, which a trace cannot make,
 --- and so are kept in r[VIEWS]. (FFI structs in their place would be optimised
 --- away but keep nothing alive; tables would escape.)
-local function viewmaker(index, records, lend)
+local function viewmaker(index, records, is_tensor)
   local weak = { __mode = "v" }
   local held = {}
   local token = ffi.typeof "struct { char unused; }"
@@ -182,7 +182,7 @@ local function viewmaker(index, records, lend)
     local made, view = pcall(index, t, i)
     if not made then return end
     local record = r[ACCESS].row(r, i)
-    if lend(view) then views[i], records[view] = view, record end
+    if is_tensor(view) then views[i], records[view] = view, record end
     return view
   end
 
@@ -224,18 +224,18 @@ end
 ---@param metatable table
 local function install(core, metatable)
   local records, methods = core.records, core.methods
-  local lend, outline = core.lend, core.outline
+  local is_tensor, outline = core.is_tensor, core.outline
   local index, newindex = metatable.__index, metatable.__newindex
   local get, set = methods.get, methods.set
   local integers = ffi.typeof "int32_t *"
-  local makeview = viewmaker(index, records, lend)
+  local makeview = viewmaker(index, records, is_tensor)
 
   local function enter(t, rank, base, ...)
     if not rank then return unfit end
     local data = ffi.cast(header, t).data
     local r = { data, ffi.cast(integers, data), base, accessors[rank], false,
                 ... }
-    if not lend(t) then return unfit end -- a finalizer has run meanwhile
+    if not is_tensor(t) then return unfit end -- a finalizer has run meanwhile
     records[t] = r
     return r
   end

@@ -33,7 +33,7 @@ for field, offset in pairs(core.layout) do
          "idinit: Lua files and C module are of different versions")
 end
 
---- Points to the head of a tensor: cast nothing to it that core.lend denies.
+--- Points to the head of a tensor: cast nothing to it that core.is_tensor denies.
 foreign.header = ffi.typeof("$ *", struct)
 
 --- A pointer to the first element, valid while the tensor is alive: keep the

@@ -807,7 +807,7 @@ function ops.conv()
   if done then add(y, m) end
 end
 
--- Tensors whose memory is used again. That of ZEROS is new.
+-- Tensors whose memory is used again.
 local LARGE = 200
 local ZEROS = idinit.zeros(LARGE, LARGE)
 
