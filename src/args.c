@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The registry's name for what setforeign was given. */
+#define FOREIGN "idinit.foreign"
+
 /* -- Errors -------------------------------------------------------------- */
 
 int idn_fail(lua_State *L, int level, const char *format, ...) {
@@ -41,6 +44,21 @@ const char *idn_pushnumber(lua_State *L, double n) {
   return lua_tostring(L, -1);
 }
 
+/* Pushes the value of the cdata at `arg` and its text, or nothing if it is no
+   number. [-0, +(0|2)] */
+static int pushforeign(lua_State *L, int arg, double modulus) {
+  luaL_checkstack(L, 4, "too many arguments");
+  lua_pushvalue(L, arg);
+  lua_getfield(L, LUA_REGISTRYINDEX, FOREIGN);
+  lua_insert(L, -2);
+  lua_pushnumber(L, modulus);
+  lua_call(L, 2, 2);
+  if (lua_type(L, -2) == LUA_TNUMBER && lua_type(L, -1) == LUA_TSTRING)
+    return 1;
+  lua_pop(L, 2);
+  return 0;
+}
+
 const char *idn_pushgot(lua_State *L, int arg) {
   enum { SHOWN = 40 };
   int64_t n;
@@ -48,7 +66,9 @@ const char *idn_pushgot(lua_State *L, int arg) {
     return pushinteger(L, n);
   if (lua_type(L, arg) == LUA_TNUMBER)
     return idn_pushnumber(L, lua_tonumber(L, arg));
-  if (lua_type(L, arg) != LUA_TSTRING) {
+  if (idn_iscdata(L, arg) && pushforeign(L, arg, 0)) {
+    lua_remove(L, -2);
+  } else if (lua_type(L, arg) != LUA_TSTRING) {
     lua_pushstring(L, lua_isnone(L, arg) ? "nothing" : luaL_typename(L, arg));
   } else if (lua_rawlen(L, arg) <= SHOWN) {
     lua_pushfstring(L, "string \"%s\"", lua_tostring(L, arg));
@@ -79,6 +99,39 @@ const char *idn_pushnomemory(lua_State *L, int rank, const int64_t *size) {
   idn_pushsize(L, rank, size);
   lua_concat(L, 2);
   return lua_tostring(L, -1);
+}
+
+/* -- Numbers ------------------------------------------------------------- */
+
+double idn_todouble(lua_State *L, int arg) {
+  int64_t n;
+  double scale = 1;
+  if (!idn_getinteger(L, arg, &n)) return lua_tonumber(L, arg);
+  uint64_t bits = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+  for (; bits >> 53; scale *= 2) bits = bits >> 1 | (bits & 1);
+  return (double)bits * (n < 0 ? -scale : scale);
+}
+
+float idn_tofloat(lua_State *L, int arg) { return (float)idn_todouble(L, arg); }
+
+int idn_foreignnumber(lua_State *L, int arg, double modulus, double *x) {
+  if (!pushforeign(L, arg, modulus)) return 0;
+  *x = lua_tonumber(L, -2);
+  lua_pop(L, 2);
+  return 1;
+}
+
+/* setforeign(f): f(x, modulus) returns the value of a cdata that is a number,
+   as idn_foreignnumber does, and its text for errors. */
+static int setforeign(lua_State *L) {
+  lua_settop(L, 1);
+  lua_setfield(L, LUA_REGISTRYINDEX, FOREIGN);
+  return 0;
+}
+
+void idn_open_args(lua_State *L) {
+  lua_pushcfunction(L, setforeign);
+  lua_setfield(L, -2, "setforeign");
 }
 
 /* -- Arguments ----------------------------------------------------------- */

@@ -24,13 +24,35 @@ const char *idn_pushsize(lua_State *L, int rank, const int64_t *size);
 /* Pushes what is said where there is no memory for a tensor. [-0, +1] */
 const char *idn_pushnomemory(lua_State *L, int rank, const int64_t *size);
 
+/* The number at `arg` as float32, rounded once, to nearest even. */
+float idn_tofloat(lua_State *L, int arg);
+
+/* Likewise as a double, which what is computed from it starts from: an integer
+   that no double holds becomes one that rounds to the same float32. */
+double idn_todouble(lua_State *L, int arg);
+
+/* LuaJIT has one type more. */
+static inline int idn_iscdata(lua_State *L, int arg) {
+  return lua_type(L, arg) > LUA_TTHREAD;
+}
+
+/* Whether the cdata at `arg` is a number, which goes to `x`: infinity if it is
+   an integer that no double holds, or its remainder if a `modulus` above 0 is
+   given. Only lua/idinit/foreign.lua can tell, which allocates: so finalizers
+   can run. */
+int idn_foreignnumber(lua_State *L, int arg, double modulus, double *x);
+
 /* Whether `arg` is a number, no string, with an integral value of at most
-   IDN_MAXEXTENT either way, which goes to `n`. */
+   IDN_MAXEXTENT either way, which goes to `n`. So may a number of the FFI be.
+ */
 static inline int idn_tointeger(lua_State *L, int arg, int64_t *n) {
+  double x;
   if (idn_getinteger(L, arg, n))
     return *n >= -IDN_MAXEXTENT && *n <= IDN_MAXEXTENT;
-  if (lua_type(L, arg) != LUA_TNUMBER) return 0;
-  double x = lua_tonumber(L, arg);
+  if (lua_type(L, arg) == LUA_TNUMBER)
+    x = lua_tonumber(L, arg);
+  else if (!idn_iscdata(L, arg) || !idn_foreignnumber(L, arg, 0, &x))
+    return 0;
   if (!(x >= -(double)IDN_MAXEXTENT && x <= (double)IDN_MAXEXTENT)) return 0;
   *n = (int64_t)x;
   return (double)*n == x;
@@ -50,6 +72,9 @@ int64_t idn_countnumbers(lua_State *L, int arg);
 /* Reads extents from `count` arguments from `arg` on, and raises at `level`
    where one is no size. */
 void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level);
+
+/* Adds to the module's table at the top what Lua code tells this file. */
+void idn_open_args(lua_State *L);
 
 #pragma GCC visibility pop
 

@@ -26,6 +26,7 @@ static void stay(void) {
    on. */
 static int open(lua_State *L) {
   lua_newtable(L);
+  idn_open_args(L);
   idn_open_tensor(L);
   idn_open_elements(L);
   idn_open_taps(L);

@@ -240,7 +240,7 @@ static int map(lua_State *L) {
     if (lua_type(L, -1) != LUA_TNUMBER)
       idn_fail(L, BLAME, "%s: activation: number expected, got %s",
                lua_tostring(L, 1), idn_pushgot(L, -1));
-    if (k < t->numel) t->data[k] = (float)lua_tonumber(L, -1);
+    if (k < t->numel) t->data[k] = idn_tofloat(L, -1);
     lua_pop(L, 1);
   }
   lua_settop(L, 2);

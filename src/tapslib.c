@@ -65,7 +65,7 @@ static int choose(reader *r, const char *name, const char *const *names,
 static void readgain(reader *r) {
   if (!key(r, "gain")) return;
   if (lua_type(r->L, -1) != LUA_TNUMBER) expected(r, "gain", "number");
-  r->id.gain = lua_tonumber(r->L, -1);
+  r->id.gain = idn_todouble(r->L, -1);
   lua_pop(r->L, 1);
 }
 

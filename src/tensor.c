@@ -231,15 +231,7 @@ static int64_t badindex(lua_State *L, int arg, int64_t extent, int d) {
 static inline int64_t checkindex(lua_State *L, const idn_tensor *t, int arg,
                                  int d) {
   int64_t i;
-  if (idn_getinteger(L, arg, &i)) {
-    if (i >= 1 && i <= t->dim[d]) return i - 1;
-  } else if (lua_type(L, arg) == LUA_TNUMBER) {
-    double x = lua_tonumber(L, arg);
-    if (x >= 1 && x <= (double)t->dim[d]) {
-      i = (int64_t)x;
-      if ((double)i == x) return i - 1;
-    }
-  }
+  if (idn_tointeger(L, arg, &i) && i >= 1 && i <= t->dim[d]) return i - 1;
   return badindex(L, arg, t->dim[d], d);
 }
 
@@ -303,7 +295,7 @@ static int getindex(lua_State *L) {
 static float checkvalue(lua_State *L, int arg) {
   if (lua_type(L, arg) != LUA_TNUMBER)
     idn_fail(L, 1, "value: number expected, got %s", idn_pushgot(L, arg));
-  return (float)lua_tonumber(L, arg);
+  return idn_tofloat(L, arg);
 }
 
 /* t[key] = value */

@@ -183,7 +183,7 @@ static void readnest(nest *n, int depth, float *data) {
   lua_State *L = n->L;
   if (depth == n->rank) {
     if (lua_type(L, -1) != LUA_TNUMBER) badnest(n, depth, -1);
-    if (data) *data = (float)lua_tonumber(L, -1);
+    if (data) *data = idn_tofloat(L, -1);
     return;
   }
   int64_t count = n->size[depth];
@@ -213,7 +213,7 @@ static void assignnest(lua_State *L, idn_tensor *dst, int arg, int level) {
 
 void idn_assign(lua_State *L, idn_tensor *dst, int arg, int level) {
   if (lua_type(L, arg) == LUA_TNUMBER) {
-    idn_fill(dst, (float)lua_tonumber(L, arg));
+    idn_fill(dst, idn_tofloat(L, arg));
     return;
   }
   if (lua_istable(L, arg)) {
@@ -293,7 +293,7 @@ static int fill(lua_State *L) {
   idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
   if (lua_type(L, 2) != LUA_TNUMBER)
     idn_fail(L, 1, "value: number expected, got %s", idn_pushgot(L, 2));
-  idn_fill(t, (float)lua_tonumber(L, 2));
+  idn_fill(t, idn_tofloat(L, 2));
   lua_settop(L, 1);
   return 1;
 }
@@ -388,7 +388,10 @@ static int reshape(lua_State *L) {
 static int64_t wrap(lua_State *L, int arg, int64_t size, int *ok) {
   int64_t n;
   lua_Number s = lua_tonumber(L, arg);
-  *ok = lua_type(L, arg) == LUA_TNUMBER && floor(s) == s && s - s == 0;
+  int is_number = lua_type(L, arg) == LUA_TNUMBER ||
+                  (idn_iscdata(L, arg) &&
+                   idn_foreignnumber(L, arg, size > 0 ? (double)size : 1, &s));
+  *ok = is_number && floor(s) == s && s - s == 0;
   if (!*ok || size == 0) return 0;
   n = idn_getinteger(L, arg, &n) ? n % size : (int64_t)fmod(s, (double)size);
   return n < 0 ? n + size : n;

@@ -12,7 +12,7 @@ static int shortest(lua_State *L) {
   char text[IDN_DECIMAL_SIZE];
   if (lua_type(L, 1) != LUA_TNUMBER)
     idn_fail(L, 1, "number expected, got %s", idn_pushgot(L, 1));
-  int length = idn_decimal(text, (float)lua_tonumber(L, 1));
+  int length = idn_decimal(text, idn_tofloat(L, 1));
   lua_pushlstring(L, text, (size_t)length);
   return 1;
 }

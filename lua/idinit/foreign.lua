@@ -5,7 +5,27 @@ local core = require "idinit.core"
 
 local has_ffi, ffi = pcall(require, "ffi")
 
+local find, huge = string.find, math.huge
+local tonumber, tostring = tonumber, tostring
+
 local foreign = {}
+
+--- What C cannot read by itself: the value of a cdata that is a number, and its
+--- text for errors; nothing for any other. LuaJIT's tonumber takes a type for a
+--- number, too. An integer that no double holds is infinite, or its remainder
+--- if there is a modulus.
+function foreign.number(x, modulus)
+  local n = tonumber(x)
+  if n == nil then return end
+  local text = tostring(x)
+  if find(text, "LL$") then
+    if modulus > 0 then return tonumber(x % modulus), text end
+    return x == n and n or huge, text
+  elseif find(text, "^cdata<") and not find(text, "^cdata<bool>") then
+    return n, core.numbertext(n)
+  end
+end
+core.setforeign(foreign.number)
 
 if not has_ffi then
   function foreign.data(t)

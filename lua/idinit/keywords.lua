@@ -2,6 +2,7 @@
 --- keywords may be is judged by the core, once and in one place.
 
 local core = require "idinit.core"
+local foreign = require "idinit.foreign"
 
 local MAXRANK = 32
 
@@ -59,7 +60,7 @@ end
 --- An rng is whatever cannot be a size, a tensor or keywords.
 local function isrng(value)
   local kind = type(value)
-  return kind == "function" or kind == "cdata"
+  return kind == "function" or kind == "cdata" and not foreign.number(value, 0)
     or kind == "userdata" and not core.is_tensor(value)
     or kind == "table" and getmetatable(value) ~= nil
 end

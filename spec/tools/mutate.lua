@@ -15,7 +15,7 @@ local SECONDS = 15 -- a spec that takes longer hangs
 -- /dev/full is: who knows what a mutant does there.
 local SPECS = {
   "taps", "identity", "keywords", "into", "values", "shards", "random",
-  "misuse", "limits",
+  "misuse", "limits", "numbers",
 }
 
 local function run(command)
