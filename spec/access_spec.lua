@@ -84,21 +84,6 @@ local function collect()
   for _ = 1, 4 do collectgarbage() end
 end
 
--- The table of what the fast path knows of tensors, or nil where there is none.
-local function records()
-  local index = debug.getmetatable(idinit(2)).__index
-  for k = 1, 60 do
-    local name, value = debug.getupvalue(index, k)
-    if name == "records" then return value end
-  end
-end
-
-local function count(t)
-  local n = 0
-  for _ in pairs(t) do n = n + 1 end
-  return n
-end
-
 describe("A NaN of any bits", function()
   -- A tensor of size (n, 1) of float32 with these bits.
   local function load(bits)
@@ -234,56 +219,6 @@ describe("Views in loops", function()
       if value ~= k then error("IDINIT_SEED=" .. random.seed) end
       if step % 5000 == 0 then collect() end
     end
-  end)
-end)
-
-describe("What the fast path knows", function()
-  if not records() then
-    pending "is kept by LuaJIT with its FFI and its compiler only"
-    return
-  end
-
-  it("is forgotten with the tensor", function()
-    collect()
-    local before = count(records())
-    for _ = 1, 50 do
-      local t, s = idinit(100, 2), 0
-      for i = 1, 100 do s = s + t[i][1] + t(i, 2) end
-      assert.equal(2, s)
-    end
-    assert.is_true(count(records()) > before)
-    collect()
-    assert.is_true(count(records()) <= before + 4)
-  end)
-
-  it("is forgotten when the finalizer has run", function()
-    local t, s = idinit(40, 40), 0
-    for i = 1, 40 do s = s + t(i, i) + t[i][i] end
-    assert.equal(80, s)
-    local row = t[1]
-    assert.is_truthy(records()[t])
-    assert.is_truthy(records()[row])
-    debug.getmetatable(t).__gc(t)
-    assert.is_nil(records()[t])
-    assert.is_truthy(records()[row])
-    debug.getmetatable(t).__gc(row)
-    assert.is_nil(records()[row])
-  end)
-
-  it("is nothing of strangers with a tensor's metatable", function()
-    local metatable = debug.getmetatable(idinit(2))
-    local stranger = io.tmpfile()
-    local before = debug.getmetatable(stranger)
-    debug.setmetatable(stranger, metatable)
-    local wrong = 0
-    for _ = 1, MANY do
-      if not pcall(metatable.__index, stranger, 1) then wrong = wrong + 1 end
-      if not pcall(metatable.__call, stranger, 1) then wrong = wrong + 1 end
-    end
-    debug.setmetatable(stranger, before)
-    stranger:close()
-    assert.equal(2 * MANY, wrong)
-    assert.is_nil(records()[stranger])
   end)
 end)
 

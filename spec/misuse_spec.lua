@@ -4,6 +4,7 @@
 
 local idinit = require "idinit"
 local core = require "idinit.core"
+local layers = require "idinit.layers"
 local child = require "spec.tools.child"
 local fails = require "spec.support.fails"
 local random = require "spec.support.random"
@@ -290,38 +291,6 @@ describe("A finalizer run by hand", function()
     assert.is_false(values[25])
   end)
 
-  -- The errors of uses that a finalizer falls into: see spec/support/amidst.lua.
-  local function amidst(use)
-    local errors = {}
-    for line in child.must(child.lua() .. " spec/support/amidst.lua " .. use):gmatch "[^\n]+" do
-      errors[#errors + 1] = line:gsub("^spec/support/amidst.lua:%d+: ", "")
-    end
-    table.sort(errors)
-    return errors
-  end
-
-  if newproxy then
-    it("is noticed by the access that it falls into", function()
-      assert.same({ "tensor has been finalized" }, amidst "access")
-    end)
-
-    it("is the script's to hear of, wherever in a sweep it falls", function()
-      assert.same({ "tensor has been finalized" }, amidst "sweep")
-    end)
-
-    it("of a view leaves nothing of it to be read", function()
-      local is_lua = has_ffi and jit.status() -- C leaves no finalizer the time
-      assert.same(is_lua and { "a view was finalized" } or {}, amidst "view")
-    end)
-
-    it("is noticed by the layer that it falls into", function()
-      assert.same({
-        "Dense 30 => 30 expects a tensor or nested tables, got userdata",
-        "Dense 30 => 30: a tensor has been finalized",
-      }, amidst "layer")
-    end)
-  end
-
   it("is noticed by the module that is loaded anew", function()
     local before = {}
     for name, part in pairs(package.loaded) do
@@ -340,6 +309,53 @@ describe("A finalizer run by hand", function()
         assert.is_false((pcall(function() return t(1, 1), 1 end)))
         assert.is_false(idinit.is_tensor(t) or again.is_tensor(t))
       end
+    end
+  end)
+end)
+
+-- A finalizer finds the tensors that are garbage together with what it is of,
+-- whose own finalizers run by then or soon after.
+describe("A tensor that a finalizer brings back", function()
+  local saved = {}
+
+  local function lose()
+    local t = idinit(100, 100)
+    local row = t[3]
+    assert(t(2, 2) == 1 and row[3] == 1)
+    local function finalize() saved.t, saved.row = t, row end
+    if newproxy then
+      getmetatable(newproxy(true)).__gc = finalize
+    else
+      setmetatable({}, { __gc = finalize })
+    end
+  end
+
+  it("has lost its elements, and so have views that were garbage too", function()
+    lose()
+    for _ = 1, 4 do collectgarbage() end
+    for _ = 1, 20 do idinit(100, 100, { gain = 9 }) end
+    for _ = 1, 300 do assert(not pcall(function() return saved.t(2, 2), 1 end)) end
+    fails(function() saved.t:fill(5) end, "tensor has been finalized")
+    fails(function() saved.row:fill(5) end, "tensor has been finalized")
+    assert.is_false(idinit.is_tensor(saved.t) or idinit.is_tensor(saved.row))
+  end)
+
+  it("may lose them in the middle of a call", function()
+    local uses = {
+      function(t) return t:clone()(2, 2) end,
+      function(t) return t:totable()[2][2] end,
+      function(t) return idinit.cat({ t, t }, 1)(102, 2) end,
+      function(t) return layers.Dense(100, 100)(t)(2, 2) end,
+      function(t) return t[2][2] end,
+      function(t) return t:reshape(10000)[102] end,
+    }
+    for k = 1, 600 do
+      saved.t = nil
+      lose()
+      repeat collectgarbage "step" until saved.t
+      local ok, value = pcall(uses[k % #uses + 1], saved.t)
+      assert(ok and value == 1 or not ok
+        and (value:find "has been finalized" or value:find "got userdata"), value)
     end
   end)
 end)

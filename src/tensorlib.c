@@ -284,6 +284,7 @@ static int totable(lua_State *L) {
   checknest(L, t->rank, t->dim, 1);
   luaL_checkstack(L, t->rank + 2, "too many dimensions");
   pushnest(L, t, 0, t->data);
+  idn_checktensor(L, 1, NULL, 1); /* finalized meanwhile, it is not whole */
   return 1;
 }
 
