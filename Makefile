@@ -6,7 +6,7 @@
 #   make test       every spec under every Lua; SPEC= and LUAS= choose among them
 #   make hosts      the programs that embed Lua, with idinit inside
 #   make windows    build/windows/<lua>/idinit/core.dll, by MinGW
-#   make lint | asan | valgrind | fuzz | bench | clean
+#   make lint | asan | valgrind | fuzz | exhaust | bench | clean
 #   make gcstress   the specs with a collection every few instructions
 #   make mutate     breaks the sources in one place after another, and the specs
 #                   have to notice; MUTATE= names files or FILE:LINE
@@ -185,7 +185,7 @@ FUZZERS = $(patsubst spec/%.c,build/%,$(wildcard spec/fuzz/*.c)) \
 PURE = $(filter-out %lib.c $(addprefix src/,args.c core.c storage.c tensor.c),\
   $(SOURCES))
 
-build/fuzz/%: spec/fuzz/%.c $(PURE) $(wildcard src/*.h)
+build/fuzz/%: spec/fuzz/%.c $(PURE) $(wildcard src/*.h spec/fuzz/*.h)
 	@mkdir -p $(@D)
 	clang -std=c99 -fsanitize=fuzzer $(SANITIZE) -Isrc -o $@ $(filter %.c,$^) -lm
 
@@ -196,6 +196,17 @@ fuzz:
 	@$(MAKE) --no-print-directory CC=gcc CFLAGS='$(SANITIZE)' \
 	  $(KINDS:%=build/asan/%/idinit/core.so)
 	@spec/tools/fuzz $(FUZZ_SECONDS) '$(LUAS)' $(FUZZERS)
+
+# Every small identity, in half a minute.
+build/exhaust/%: spec/exhaust/%.c spec/fuzz/identity.h $(PURE) $(wildcard src/*.h)
+	@mkdir -p $(@D)
+	gcc -std=c99 -O2 -fsanitize=undefined -fno-sanitize-recover=all -Isrc -o $@ \
+	  $(filter %.c,$^) -lm
+
+exhaust:
+	@spec/tools/need gcc
+	@$(MAKE) --no-print-directory build/exhaust/taps
+	build/exhaust/taps
 
 MUTATE = src/args.c src/taps.c src/tapslib.c lua/idinit/keywords.lua
 
@@ -227,5 +238,5 @@ bench:
 	@spec/tools/lua luajit spec/bench/run.lua
 
 .PHONY: install clean demo test hosts windows lint asan valgrind \
-  gcstress fuzz mutate coverage bench FORCE
+  gcstress fuzz exhaust mutate coverage bench FORCE
 FORCE:

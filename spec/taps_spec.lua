@@ -54,11 +54,29 @@ describe("idinit.taps", function()
     assert.equal(2 ^ -149, (idinit.taps(2, 2 ^ 20, { fit = "mean", gain = 2 ^ -130 })()))
   end)
 
+  it("finds the values that do not round to 0 at once", function()
+    -- Of outputs that take 2^52 and 2^52 - 1 inputs the mean is 0 and is not.
+    local kw = { fit = "mean", gain = 2 ^ -98, window = { { 1, 1 }, {} } }
+    assert.is_nil(idinit.taps(2, 2 ^ 53 - 1, kw)())
+    kw.window[1] = { 2, 2 }
+    assert.equal(2 ^ -149, (idinit.taps(2, 2 ^ 53 - 1, kw)()))
+    kw.window = { {}, { 1, 1 } }
+    assert.is_nil(idinit.taps(2 ^ 52, 2 ^ 53 - 1,
+      { fit = "mean", gain = 2 ^ -98, groups = 2 ^ 51, window = kw.window })())
+    -- The r-th of 2^52 shares is 2^-200 * r and a little less.
+    kw = { fit = "split", gain = 2 ^ -97 }
+    local value, o, i = idinit.taps(1, 2 ^ 52, kw)()
+    assert.same({ 2 ^ -149, 1, 2 ^ 50 + 1 }, { value, o, i })
+    kw.window = { {}, { 1, 2 ^ 50 } }
+    assert.is_nil(idinit.taps(1, 2 ^ 52, kw)())
+  end)
+
   it("gives every keyword's", function()
     assert.equal("1 at (1,2), 1 at (2,1)", taps(2, 2, { shift = 1 }))
     assert.equal("1 at (1,1), 1 at (2,1)", taps(2, 1, { groups = 2 }))
     assert.equal("1 at (1,1), 1 at (1,2), 1 at (1,3)", taps(1, 3, { fit = "tile" }))
     assert.equal("0.5 at (1,1), 0.5 at (1,3), 1 at (2,2)", taps(2, 3, { fit = "mean" }))
+    assert.equal("1 at (1,1), 2 at (1,3), 3 at (2,2)", taps(2, 3, { fit = "split", gain = 3 }))
     assert.equal("-0.5 at (2,2), -0.5 at (4,2), 0.5 at (1,1), 0.5 at (1,2), 0.5 at (2,1),"
       .. " 0.5 at (3,1), 0.5 at (3,2), 0.5 at (4,1)", taps(4, 2, { fit = "hadamard" }))
     assert.equal("1 at (1,1,3)", taps(1, 1, 4, { layout = "oiw", center = "hi", order = "col" }))

@@ -11,6 +11,7 @@ void idn_identity_init(idn_identity *id, int rank, const int64_t *size) {
   id->rank = rank;
   id->o = rank == 2 ? 0 : rank - 1;
   id->i = rank == 2 ? 1 : rank - 2;
+  id->g = id->o;
   id->fit = IDN_PAD;
   id->gain = 1;
   id->groups = 1;
@@ -21,10 +22,68 @@ void idn_identity_init(idn_identity *id, int rank, const int64_t *size) {
   }
 }
 
-int idn_negative(int64_t row, int64_t col) {
+int idn_iskernel(const idn_identity *id, int d) {
+  return d != id->o && d != id->i && d != id->g;
+}
+
+static int hasgroupaxis(const idn_identity *id) {
+  return id->g != id->o && id->g != id->i;
+}
+
+/* -- What a tap holds ---------------------------------------------------- */
+
+double idn_share(idn_fit fit, double gain, int64_t r, int64_t count) {
+  double c = (double)count;
+  if (fit == IDN_MEAN) return gain / c;
+  if (fit == IDN_SPLIT) return gain * (2 * (double)r / (c * (c + 1)));
+  return gain;
+}
+
+/* gain * 2^(-K/2) with 2^K the power of two next to `outs`. */
+static double hadamardgain(double gain, int64_t outs) {
+  int k = 0;
+  while (((int64_t)1 << k) < outs) k++;
+  for (int half = k / 2; half > 0; half--) gain *= 0.5;
+  return k % 2 ? gain * 0.70710678118654752440 : gain;
+}
+
+/* The sign of a Hadamard matrix: whether row and column have an odd number of
+   bits in common. */
+static int isnegative(int64_t row, int64_t col) {
   uint64_t bits = (uint64_t)row & (uint64_t)col;
   for (int half = 32; half > 0; half /= 2) bits ^= bits >> half;
   return (int)(bits & 1);
+}
+
+/* The taps of a segment where each output takes `count` inputs. Segments that
+   lie beside each other are of an output's first input, its second, and so on;
+   of those below each other, each output has one. */
+static float tapvalue(const idn_taps *t, int64_t segment, int64_t count) {
+  int64_t r = t->is_down ? 1 : segment + 1;
+  return (float)idn_share(t->id->fit, t->gain, r, count);
+}
+
+static float stepvalue(const idn_run *run, int64_t k) {
+  int is_negative = run->is_row && isnegative(run->row, run->col + k);
+  return is_negative ? 0 - run->value : run->value;
+}
+
+/* -- Where they stand ---------------------------------------------------- */
+
+int64_t idn_kernelposition(const idn_identity *id, int d) {
+  int64_t room = id->size[d] - id->shift[d], center = id->center[d];
+  int64_t shifted = center < room ? center + id->shift[d] : center - room;
+  return shifted - id->first[d];
+}
+
+float idn_tap(const idn_identity *id, const idn_run *run, int64_t k,
+              int64_t *at) {
+  for (int d = 0; d < id->rank; d++)
+    at[d] = d == id->o   ? run->o + (run->is_row ? 0 : k)
+            : d == id->i ? run->i + k
+            : d == id->g ? run->g
+                         : idn_kernelposition(id, d);
+  return stepvalue(run, k);
 }
 
 /* Adds to `pieces` the positions of [from, to) that + delta lie in
@@ -36,178 +95,195 @@ static int clip(idn_piece *pieces, int count, int64_t from, int64_t to,
   return count;
 }
 
-/* The positions below `limit` on the axis `d` that a shift brings into the
-   window: those that it moves up, and those that it wraps. */
-static int cutaxis(const idn_identity *id, int d, int64_t limit,
-                   idn_piece *pieces) {
+/* The positions on the axis `d` that a shift brings into the window: those that
+   it moves up, and those that it wraps. Without an axis there is one, 0. */
+static int cutaxis(const idn_identity *id, int d, idn_piece *pieces) {
+  if (d == IDN_NOAXIS) return clip(pieces, 0, 0, 1, 0, 1);
   int64_t n = id->size[d], shift = id->shift[d];
   int64_t delta = shift - id->first[d], length = id->length[d];
-  int count = clip(pieces, 0, 0, min64(limit, n - shift), delta, length);
-  return clip(pieces, count, n - shift, limit, delta - n, length);
-}
-
-int64_t idn_kernelposition(const idn_identity *id, int d) {
-  int64_t room = id->size[d] - id->shift[d], center = id->center[d];
-  int64_t shifted = center < room ? center + id->shift[d] : center - room;
-  return shifted - id->first[d];
+  int count = clip(pieces, 0, 0, n - shift, delta, length);
+  return clip(pieces, count, n - shift, n, delta - n, length);
 }
 
 static int hastaps(const idn_identity *id) {
   if (id->rank < 2) return 0;
   for (int d = 0; d < id->rank; d++) {
     if (id->length[d] == 0) return 0;
-    if (d == id->o || d == id->i) continue;
+    if (!idn_iskernel(id, d)) continue;
     int64_t at = idn_kernelposition(id, d);
     if (at < 0 || at >= id->length[d]) return 0;
   }
   return 1;
 }
 
-static int isdense(const idn_taps *t) {
-  return t->id->fit == IDN_HADAMARD && t->block > t->diagonal;
+/* -- The cursor ---------------------------------------------------------- */
+
+/* The axes that pieces are of, and bands, in what the cursor goes through. */
+enum { OUT, IN, GROUP, BAND, DIGITS };
+
+static const idn_piece *piece(const idn_taps *t, int axis) {
+  return &t->piece[axis][t->at[axis]];
 }
 
-/* Whether diagonals repeat below each other, not beside. */
-static int repeatsdown(const idn_taps *t) { return t->block > t->diagonal; }
-
-static idn_piece *outs(idn_taps *t) { return &t->o[t->piece / t->ins]; }
-static idn_piece *ins(idn_taps *t) { return &t->i[t->piece % t->ins]; }
-
-/* The outputs of the current group that lie in the current piece, counted from
-   the group's first. */
-static void groupouts(idn_taps *t, int64_t *from, int64_t *to) {
-  int64_t base = t->group * t->block;
-  *from = max64(outs(t)->from - base, 0);
-  *to = min64(outs(t)->to - base, t->block);
-}
+static const idn_band *band(const idn_taps *t) { return &t->band[t->at[BAND]]; }
 
 /* a / b, which mostly is 0, and a division slow. */
 static int64_t quotient(int64_t a, int64_t b) { return a < b ? 0 : a / b; }
 
-/* The segments of the current group: one is a repeat of the diagonal, or a row
-   of a dense block. */
+/* The extent of a block on the axis `d`. */
+static int64_t blockextent(const idn_identity *id, int d) {
+  if (d == IDN_NOAXIS) return 1;
+  return d == id->g ? id->size[d] / id->groups : id->size[d];
+}
+
+/* The first segment of a band whose taps do not round to 0. Shares grow from
+   segment to segment, and there can be too many to try one after the other. */
+static int64_t firstsegment(const idn_taps *t, int64_t count) {
+  int64_t low = -1, high = count;
+  if (tapvalue(t, 0, count) != 0) return 0;
+  while (high - low > 1) {
+    int64_t middle = low + (high - low) / 2;
+    if (tapvalue(t, middle, count) != 0)
+      high = middle;
+    else
+      low = middle;
+  }
+  return high;
+}
+
+static void addband(idn_taps *t, int64_t from, int64_t to, int64_t count) {
+  if (from == to) return;
+  idn_band new = {from, to, count, firstsegment(t, count)};
+  if (new.first < count) t->band[t->count[BAND]++] = new;
+}
+
+/* Where inputs are shared out, the first outputs can take one more. */
+static void findbands(idn_taps *t) {
+  int is_shared = t->id->fit == IDN_MEAN || t->id->fit == IDN_SPLIT;
+  int64_t least = is_shared && !t->is_down ? t->ins / t->outs : 1;
+  int64_t more = is_shared && !t->is_down ? t->ins % t->outs : 0;
+  t->count[BAND] = 0;
+  addband(t, 0, more, least + 1);
+  addband(t, more, t->outs, least);
+}
+
+/* What the window shows of the current group's block in the current band, and
+   the segments there. */
 static void startgroup(idn_taps *t) {
-  int64_t from, to, period = isdense(t) ? 1 : t->diagonal;
-  int repeats = isdense(t) || t->id->fit == IDN_TILE || t->id->fit == IDN_MEAN;
-  if (repeatsdown(t))
-    groupouts(t, &from, &to);
-  else
-    from = ins(t)->from, to = ins(t)->to;
-  t->segment = repeats ? quotient(from, period) : 0;
-  t->lastsegment = repeats ? quotient(to - 1, period) : 0;
-  t->done = 0;
-}
-
-static void startpiece(idn_taps *t) {
-  if (t->piece == t->outs * t->ins) return;
-  t->group = quotient(outs(t)->from, t->block);
-  t->lastgroup = quotient(outs(t)->to - 1, t->block);
-  startgroup(t);
-}
-
-/* gain * 2^(-K/2) with 2^K the power of two next to `block`. */
-static float hadamardvalue(double gain, int64_t block) {
-  double value = gain;
-  int k = 0;
-  while (((int64_t)1 << k) < block) k++;
-  for (int half = k / 2; half > 0; half--) value *= 0.5;
-  return (float)(k % 2 ? value * 0.70710678118654752440 : value);
-}
-
-/* The largest value that a tap can have, but for its sign. */
-static float largest(const idn_taps *t) {
   const idn_identity *id = t->id;
-  double value = id->gain;
-  if (isdense(t)) return hadamardvalue(value, t->block);
-  if (id->fit == IDN_MEAN && !repeatsdown(t))
-    value /= (double)(id->size[id->i] / t->block);
-  return (float)value;
+  const idn_piece *out = piece(t, OUT), *in = piece(t, IN);
+  int64_t before = id->g == id->o ? t->group * t->outs : 0;
+  int64_t beside = id->g == id->i ? t->group * t->ins : 0;
+  t->rows.from = max64(out->from - before, band(t)->from);
+  t->rows.to = min64(out->to - before, band(t)->to);
+  t->rows.delta = out->delta + before;
+  t->cols.from = max64(in->from - beside, 0);
+  t->cols.to = min64(in->to - beside, t->ins);
+  t->cols.delta = in->delta + beside;
+  t->has_run = 0;
+  t->segment = 0;
+  t->lastsegment = -1;
+  if (t->rows.from >= t->rows.to || t->cols.from >= t->cols.to) return;
+  const idn_piece *along = t->is_down ? &t->rows : &t->cols;
+  t->segment = max64(quotient(along->from, t->period), band(t)->first);
+  t->lastsegment = quotient(along->to - 1, t->period);
+}
+
+static void startgroups(idn_taps *t) {
+  const idn_identity *id = t->id;
+  int axis = id->g == id->o ? OUT : id->g == id->i ? IN : GROUP;
+  int64_t extent = axis == OUT ? t->outs : axis == IN ? t->ins : 1;
+  t->group = t->firstgroup = quotient(piece(t, axis)->from, extent);
+  t->lastgroup = quotient(piece(t, axis)->to - 1, extent);
+  startgroup(t);
 }
 
 void idn_taps_start(idn_taps *t, const idn_identity *id) {
   t->id = id;
-  t->outs = t->ins = t->piece = 0;
+  t->is_over = 1;
   if (!hastaps(id)) return;
-  int64_t inputs = id->size[id->i];
-  t->block = id->size[id->o] / id->groups;
-  t->diagonal = min64(t->block, inputs);
-  if (largest(t) == 0) return; /* not run by run: there can be 2^53 */
-  int padded = id->fit == IDN_PAD || (id->fit == IDN_HADAMARD && !isdense(t));
-  t->outs = cutaxis(id, id->o, id->size[id->o], t->o);
-  t->ins = cutaxis(id, id->i, padded ? t->diagonal : inputs, t->i);
-  startpiece(t);
+  t->outs = blockextent(id, id->o);
+  t->ins = blockextent(id, id->i);
+  t->is_down = t->outs > t->ins;
+  t->is_dense = id->fit == IDN_HADAMARD && t->is_down;
+  t->gain = t->is_dense ? hadamardgain(id->gain, t->outs) : id->gain;
+  t->period = t->is_down ? t->ins : t->outs;
+  if (id->fit == IDN_PAD || id->fit == IDN_HADAMARD)
+    t->period = t->is_dense ? 1 : IDN_MAXEXTENT;
+  findbands(t);
+  t->count[OUT] = cutaxis(id, id->o, t->piece[OUT]);
+  t->count[IN] = cutaxis(id, id->i, t->piece[IN]);
+  t->count[GROUP] =
+      cutaxis(id, hasgroupaxis(id) ? id->g : IDN_NOAXIS, t->piece[GROUP]);
+  for (int k = 0; k < DIGITS; k++) {
+    t->at[k] = 0;
+    if (t->count[k] == 0) return;
+  }
+  t->is_over = 0;
+  startgroups(t);
 }
 
-static void nextsegment(idn_taps *t) {
-  t->done = 0;
-  if (t->segment < t->lastsegment) {
-    t->segment++;
-  } else if (t->group < t->lastgroup) {
-    t->group++;
-    startgroup(t);
+static void nextcombination(idn_taps *t) {
+  int k = 0;
+  while (k < DIGITS && ++t->at[k] == t->count[k]) t->at[k++] = 0;
+  t->is_over = k == DIGITS;
+  if (!t->is_over) startgroups(t);
+}
+
+/* Groups between the first and the last are in the window as a whole, or alike:
+   if one of them has no tap there, none has. */
+static void nextgroup(idn_taps *t) {
+  if (t->group == t->lastgroup) {
+    nextcombination(t);
   } else {
-    t->piece++;
-    startpiece(t);
+    int is_empty = t->group > t->firstgroup && !t->has_run;
+    t->group = is_empty ? t->lastgroup : t->group + 1;
+    startgroup(t);
   }
 }
 
-static int rowrun(idn_taps *t, idn_run *run) {
-  if (t->done) return 0;
-  t->done = 1;
+static int rowrun(const idn_taps *t, int64_t segment, idn_run *run) {
   run->is_row = 1;
-  run->row = t->segment;
-  run->col = ins(t)->from;
-  run->o = t->group * t->block + t->segment + outs(t)->delta;
-  run->i = ins(t)->from + ins(t)->delta;
-  run->length = ins(t)->to - ins(t)->from;
-  run->value = hadamardvalue(t->id->gain, t->block);
+  run->row = segment;
+  run->col = t->cols.from;
+  run->o = segment + t->rows.delta;
+  run->i = t->cols.from + t->cols.delta;
+  run->length = t->cols.to - t->cols.from;
   return 1;
 }
 
-/* The part of the segment's diagonal that lies in the pieces. A mean stops
-   where the number of an output's taps changes. */
-static int diagonalrun(idn_taps *t, idn_run *run) {
-  int64_t down = repeatsdown(t) ? t->segment * t->diagonal : 0;
-  int64_t right = repeatsdown(t) ? 0 : t->segment * t->diagonal;
-  int64_t from, to;
-  groupouts(t, &from, &to);
-  int64_t lo = max64(max64(from - down, ins(t)->from - right), t->done);
-  int64_t hi = min64(min64(to - down, ins(t)->to - right), t->diagonal);
-  double value = t->id->gain;
-  if (t->id->fit == IDN_MEAN && !repeatsdown(t)) {
-    int64_t inputs = t->id->size[t->id->i], more = inputs % t->block;
-    if (lo < more) hi = min64(hi, more);
-    value /= (double)(inputs / t->block + (lo < more));
-  }
-  if (lo >= hi) return 0;
-  t->done = hi;
+/* The part of the segment's diagonal that lies in the window. */
+static int diagonalrun(const idn_taps *t, int64_t segment, idn_run *run) {
+  int64_t down = t->is_down ? segment * t->period : 0;
+  int64_t right = t->is_down ? 0 : segment * t->period;
+  int64_t from = max64(t->rows.from - down, t->cols.from - right);
+  int64_t to = min64(t->rows.to - down, t->cols.to - right);
   run->is_row = 0;
-  run->o = t->group * t->block + down + lo + outs(t)->delta;
-  run->i = right + lo + ins(t)->delta;
-  run->length = hi - lo;
-  run->value = (float)value;
-  return 1;
+  run->o = down + from + t->rows.delta;
+  run->i = right + from + t->cols.delta;
+  run->length = to - from;
+  return to > from;
 }
 
 int idn_taps_next(idn_taps *t, idn_run *run) {
-  while (t->piece < t->outs * t->ins) {
-    if (!(isdense(t) ? rowrun(t, run) : diagonalrun(t, run)))
-      nextsegment(t);
-    else if (run->value != 0)
-      return 1;
+  while (!t->is_over) {
+    while (t->segment <= t->lastsegment) {
+      int64_t segment = t->segment++;
+      if (!(t->is_dense ? rowrun : diagonalrun)(t, segment, run)) continue;
+      run->g = t->group + piece(t, GROUP)->delta;
+      run->value = tapvalue(t, segment, band(t)->count);
+      return t->has_run = 1;
+    }
+    nextgroup(t);
   }
   return 0;
 }
 
-static void stripe(const idn_identity *id, const idn_run *run,
-                   const int64_t *stride, idn_stripe *s) {
-  int64_t so = stride[id->o], si = stride[id->i];
-  s->first = run->o * so + run->i * si;
-  s->step = run->is_row ? si : so + si;
-  s->count = run->length;
-  for (int d = 0; d < id->rank; d++)
-    if (d != id->o && d != id->i)
-      s->first += idn_kernelposition(id, d) * stride[d];
+/* -- Writing ------------------------------------------------------------- */
+
+/* How far neighbours on the axis `d` lie apart, if there are any. */
+static int64_t step(const idn_identity *id, int d, const int64_t *stride) {
+  return d != IDN_NOAXIS && id->length[d] > 1 ? stride[d] : 0;
 }
 
 void idn_diagonal(int rank, const int64_t *size, const int64_t *stride,
@@ -226,13 +302,15 @@ void idn_writetaps(const idn_identity *id, const int64_t *stride, float *data) {
   idn_taps taps;
   idn_run run = {0};
   idn_taps_start(&taps, id);
+  if (taps.is_over) return;
+  int64_t so = step(id, id->o, stride), si = step(id, id->i, stride);
+  int64_t sg = hasgroupaxis(id) ? step(id, id->g, stride) : 0;
+  for (int d = 0; d < id->rank; d++)
+    if (idn_iskernel(id, d))
+      data += idn_kernelposition(id, d) * step(id, d, stride);
   while (idn_taps_next(&taps, &run)) {
-    idn_stripe s;
-    stripe(id, &run, stride, &s);
-    float *p = data + s.first;
-    for (int64_t k = 0; k < s.count; k++) {
-      int negative = run.is_row && idn_negative(run.row, run.col + k);
-      p[k * s.step] = negative ? 0 - run.value : run.value;
-    }
+    float *p = data + (run.o * so + run.i * si + run.g * sg);
+    int64_t next = run.is_row ? si : so + si;
+    for (int64_t k = 0; k < run.length; k++) p[k * next] = stepvalue(&run, k);
   }
 }

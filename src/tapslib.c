@@ -85,6 +85,7 @@ static void readlayout(reader *r) {
     if (letter == 'i') ins++, r->id.i = d;
   }
   if (outs != 1 || ins != 1) expected(r, "layout", expects);
+  r->id.g = r->id.o;
   if (r->id.rank > 1 && (int)length != r->id.rank)
     idn_fail(r->L, r->level, "layout: \"%s\" names %d axes, the size has %d",
              axes, (int)length, r->id.rank);
@@ -113,7 +114,7 @@ static void readgroups(reader *r) {
 /* The n-th kernel axis, counted from 0. */
 static int kernelaxis(const idn_identity *id, int n) {
   int d = 0;
-  while (d == id->o || d == id->i || n-- > 0) d++;
+  while (!idn_iskernel(id, d) || n-- > 0) d++;
   return d;
 }
 
@@ -219,7 +220,8 @@ static void readwindow(reader *r) {
 /* Reads the table of keywords at stack index `keys`. */
 static void readkeys(reader *r, lua_State *L, int keys, int rank,
                      const int64_t *size, int level) {
-  static const char *const fits[] = {"pad", "tile", "mean", "hadamard", NULL};
+  static const char *const fits[] = {"pad",   "tile",     "mean",
+                                     "split", "hadamard", NULL};
   static const char *const orders[] = {"row", "col", NULL};
   r->L = L;
   r->keys = keys;
@@ -233,8 +235,8 @@ static void readkeys(reader *r, lua_State *L, int keys, int rank,
   readlayout(r);
   readgroups(r);
   readcenter(r);
-  r->id.fit = (idn_fit)choose(r, "fit", fits,
-                              "\"pad\", \"tile\", \"mean\" or \"hadamard\"");
+  r->id.fit = (idn_fit)choose(
+      r, "fit", fits, "\"pad\", \"tile\", \"mean\", \"split\" or \"hadamard\"");
   r->order = choose(r, "order", orders, "\"row\" or \"col\"");
   readshift(r);
   readwindow(r);
@@ -347,17 +349,10 @@ static int nexttap(lua_State *L) {
     if (!idn_taps_next(&p->taps, &p->run)) return 0;
     p->step = 0;
   }
-  int64_t k = p->step++;
-  const idn_run *run = &p->run;
-  int negative = run->is_row && idn_negative(run->row, run->col + k);
+  int64_t at[IDN_MAXRANK];
   luaL_checkstack(L, p->id.rank + 1, "too many results");
-  lua_pushnumber(L, negative ? -run->value : run->value);
-  for (int d = 0; d < p->id.rank; d++) {
-    int64_t at = d == p->id.o   ? run->o + (run->is_row ? 0 : k)
-                 : d == p->id.i ? run->i + k
-                                : idn_kernelposition(&p->id, d);
-    idn_pushinteger(L, at + 1);
-  }
+  lua_pushnumber(L, idn_tap(&p->id, &p->run, p->step++, at));
+  for (int d = 0; d < p->id.rank; d++) idn_pushinteger(L, at[d] + 1);
   return p->id.rank + 1;
 }
 

@@ -20,8 +20,10 @@
 --- higher, PyTorch's; or its position on each kernel axis. Default "lo".
 ---@field center? "lo"|"hi"|integer[]
 --- What is done where outputs and inputs differ in number. Default "pad":
---- zeros.
----@field fit? "pad"|"tile"|"mean"|"hadamard"
+--- zeros. "tile" repeats the identity; in "mean" and "split" the inputs that an
+--- output takes share the gain, evenly or the r-th of c by `2r / (c(c+1))`;
+--- "hadamard" is ZerO.
+---@field fit? "pad"|"tile"|"mean"|"split"|"hadamard"
 --- Memory order; the indices mean the same in both. Default "row": the last
 --- index runs fastest.
 ---@field order? "row"|"col"

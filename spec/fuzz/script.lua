@@ -412,7 +412,7 @@ end
 local function keywords(size)
   local kw = {}
   if chance(2) then kw.gain = pick { 100, -1, 0.1, 0, 3, 0 / 0, 1 / 0, -1 / 0, 1e-3 } end
-  if chance(3) then kw.fit = pick { "pad", "tile", "mean", "hadamard" } end
+  if chance(3) then kw.fit = pick { "pad", "tile", "mean", "split", "hadamard" } end
   if chance(3) then kw.order = pick { "row", "col" } end
   if chance(4) then kw.center = pick { "lo", "hi" } end
   if not size then return kw end
@@ -421,12 +421,12 @@ local function keywords(size)
   if chance(3) then kw.shift = chance(3) and draw(9) - 5 or shifts(size) end
   if chance(4) then kw.window = window(size) end
   if rank < 2 then return kw end
-  local o, _, kernel = model.axes(rank, kw.layout)
+  local axes = model.axes(rank, kw.layout)
   local groups = draw(3)
-  if size[o] % groups == 0 and chance(2) then kw.groups = groups end
+  if size[axes.o] % groups == 0 and chance(2) then kw.groups = groups end
   if chance(4) then
     kw.center = {}
-    for n, d in ipairs(kernel) do kw.center[n] = draw(math.max(1, size[d])) end
+    for n, d in ipairs(axes.kernel) do kw.center[n] = draw(math.max(1, size[d])) end
   end
   return kw
 end
@@ -895,7 +895,7 @@ local names = {
   "dilation", "pad", "outpad", "init", "bias", "activation",
 }
 local strings = {
-  "", "3", "lo", "hi", "pad", "tile", "mean", "hadamard", "row", "col", "oi", "io", "wio",
+  "", "3", "lo", "hi", "pad", "tile", "mean", "split", "hadamard", "row", "col", "oi", "io", "wio",
   "OIHW", "same", "\0", "pad\0", "×", long, "get", "size", "__gc",
 }
 

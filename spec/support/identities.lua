@@ -6,7 +6,7 @@ local identities = {}
 
 local GAINS = { 1, 2, -1, 0.1, -1 / 3, 100, 2 ^ 24 + 1, 1e-45, -1e-60, 1e300, 0,
   1 / 0, -1 / 0, 0 / 0 }
-local FITS = { "pad", "tile", "mean", "hadamard" }
+local FITS = { "pad", "tile", "mean", "split", "hadamard" }
 local LETTERS = { "w", "h", "D", "k", "Z" }
 local MOST = 600 -- elements
 
@@ -80,10 +80,10 @@ function identities.draw(draw)
   if sometimes() then kw.window = drawwindow(draw, size) end
   if #size == 1 then return size, kw end
   if sometimes() then kw.layout = drawlayout(draw, #size) end
-  local o, _, kernel = model.axes(#size, kw.layout)
-  if sometimes() then kw.groups = drawgroups(draw, size[o]) end
+  local axes = model.axes(#size, kw.layout)
+  if sometimes() then kw.groups = drawgroups(draw, size[axes.o]) end
   if sometimes() then
-    local names = { "lo", "hi", drawcenter(draw, size, kernel) }
+    local names = { "lo", "hi", drawcenter(draw, size, axes.kernel) }
     kw.center = names[draw(#names)]
   end
   return size, kw

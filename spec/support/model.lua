@@ -17,14 +17,16 @@ function model.float32(x)
   return x < 0 and -rounded or rounded
 end
 
--- Positions of "o" and "i" in a layout, and the list of the others.
-function model.axes(rank, layout)
-  layout = layout and layout:lower() or rank == 2 and "oi" or ("w"):rep(rank - 2) .. "io"
+-- The axes of outputs, inputs and groups in a layout, each nil where there is
+-- none, and the list of kernel axes.
+function model.axes(rank, layout, transposed)
+  layout = layout and layout:lower() or rank == 2 and "oi"
+    or ("w"):rep(rank - 2) .. (transposed and "oi" or "io")
   local kernel = {}
   for d = 1, rank do
-    if not layout:sub(d, d):find "[oi]" then kernel[#kernel + 1] = d end
+    if not layout:sub(d, d):find "[oig]" then kernel[#kernel + 1] = d end
   end
-  return layout:find "o", layout:find "i", kernel
+  return { o = layout:find "o", i = layout:find "i", g = layout:find "g", kernel = kernel }
 end
 
 local function middle(extent, center, n)
@@ -45,10 +47,20 @@ function fits.tile(o, i, outs, ins)
   return (o - i) % math.min(outs, ins) == 0 and 1 or 0
 end
 
-function fits.mean(o, i, outs, ins)
+-- How many of the first `ins` inputs output o takes.
+local function inputs(o, ins, outs, all)
   local number = 0
-  for k = 0, ins - 1 do number = number + fits.tile(o, k, outs, ins) end
-  return fits.tile(o, i, outs, ins), number
+  for k = 0, ins - 1 do number = number + fits.tile(o, k, outs, all) end
+  return number
+end
+
+function fits.mean(o, i, outs, ins)
+  return fits.tile(o, i, outs, ins), inputs(o, ins, outs, ins)
+end
+
+function fits.split(o, i, outs, ins)
+  local r, c = inputs(o, i + 1, outs, ins), inputs(o, ins, outs, ins)
+  return fits.tile(o, i, outs, ins) * 2 * r / (c * (c + 1))
 end
 
 function fits.hadamard(o, i, outs, ins)
@@ -63,17 +75,24 @@ function fits.hadamard(o, i, outs, ins)
   return sign * 2 ^ (-K / 2)
 end
 
--- The identity before shift and window.
+-- The identity before shift and window: of blocks, one for each group. Groups
+-- have an axis of their own, or lie one behind the other along "o" or, in a
+-- transposed weight, "i".
 function model.identity(size, keywords)
   if #size == 1 then return function() return 0 end end
-  local o, i, kernel = model.axes(#size, keywords.layout)
-  local outs, ins = size[o] / (keywords.groups or 1), size[i]
+  local axes = model.axes(#size, keywords.layout, keywords.transposed)
+  local along = not axes.g and (keywords.transposed and "i" or "o")
   local fit, gain = fits[keywords.fit or "pad"], keywords.gain or 1
+  local function extent(axis)
+    return (size[axes[axis]] or 1) / (axis == along and keywords.groups or 1)
+  end
+  local outs, ins = extent "o", extent "i"
   return function(p)
-    for n, d in ipairs(kernel) do
+    for n, d in ipairs(axes.kernel) do
       if p[d] ~= middle(size[d], keywords.center, n) then return 0 end
     end
-    local factor, divisor = fit((p[o] - 1) % outs, p[i] - 1, outs, ins)
+    local o, i = p[axes.o] or 1, p[axes.i] or 1
+    local factor, divisor = fit((o - 1) % outs, (i - 1) % ins, outs, ins)
     return factor == 0 and 0 or model.float32(gain * factor / (divisor or 1))
   end
 end
