@@ -42,6 +42,7 @@ build = {
         "src/core.c",
         "src/decimal.c",
         "src/disk.c",
+        "src/dtype.c",
         "src/filelib.c",
         "src/layer.c",
         "src/layerlib.c",

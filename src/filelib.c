@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "disk.h"
+#include "dtype.h"
 #include "npy.h"
 #include "tensor.h"
 
@@ -138,7 +139,7 @@ static const char *writetensor(transfer *f, const idn_tensor *t) {
   walk w;
   beginwalk(&w, t);
   while (!fault && (n = gather(&w, block, BLOCK / sizeof *block)) > 0) {
-    idn_npyencode(block, n);
+    idn_writeelements(IDN_F32, block, block, n);
     fault = idn_writedisk(&f->disk, block, n * sizeof *block);
   }
   return fault;
@@ -185,14 +186,14 @@ static const char *readheader(lua_State *L, transfer *f, const char *path) {
 
 static const char *readelements(transfer *f, idn_tensor *t) {
   const idn_npy *h = &f->npy;
-  size_t width = (size_t)h->width, most = BLOCK / width;
+  size_t width = idn_typewidth(h->type), most = BLOCK / width;
   float *to = t->data;
   const char *fault = NULL;
   for (int64_t left = h->numel; left > 0 && !fault;) {
     size_t n = left < (int64_t)most ? (size_t)left : most;
-    void *raw = h->isfloat32 ? (void *)to : f->block.bytes;
+    void *raw = h->type == IDN_F32 ? (void *)to : f->block.bytes;
     fault = idn_readdisk(&f->disk, raw, n * width);
-    if (!fault) idn_npyconvert(h, raw, to, n);
+    if (!fault) idn_readelements(h->type, h->highfirst, raw, to, n);
     to += n;
     left -= (int64_t)n;
   }

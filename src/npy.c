@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dtype.h"
+
 #define MAGIC "\x93NUMPY"
 #define MAGICSIZE 6
 #define ALIGNMENT 64
@@ -46,91 +48,6 @@ int idn_npyprelude(idn_npy *h, const void *bytes, size_t n, uint64_t filesize) {
     return fail(h, "header of at most %d bytes expected, got %" PRIu64,
                 IDN_NPY_MAXTEXT, (uint64_t)h->textsize);
   return 1;
-}
-
-/* -- Elements ------------------------------------------------------------ */
-
-static float fromhalf(uint16_t half) {
-  uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-  uint32_t exponent = half >> 10 & 31;
-  uint32_t fraction = half & 1023;
-  uint32_t bits;
-  float value;
-  if (exponent == 0) { /* zero or subnormal: a multiple of 2^-24 */
-    value = (float)fraction / 16777216.0f;
-    memcpy(&bits, &value, sizeof bits);
-  } else {
-    bits = (exponent == 31 ? 255 : exponent + 112) << 23 | fraction << 13;
-  }
-  bits |= sign;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-/* A cast of 64 bits rounds twice on some machines. What a double can not hold
-   is made odd where bits are cut off, and then rounds as it should. */
-static float fromwide(uint64_t n) {
-  if (n >> 53 == 0) return (float)(double)n;
-  return (float)(double)(n >> 11 | ((n & 2047) != 0)) * 2048.0f;
-}
-
-static float fromsigned(int64_t n) {
-  return n < 0 ? -fromwide(-(uint64_t)n) : fromwide((uint64_t)n);
-}
-
-#define CONVERTER(name, type, value)                                           \
-  static void name(const unsigned char *p, float *to, size_t n) {              \
-    for (size_t i = 0; i < n; i++) {                                           \
-      type x;                                                                  \
-      memcpy(&x, p + i * sizeof x, sizeof x);                                  \
-      to[i] = value;                                                           \
-    }                                                                          \
-  }
-
-CONVERTER(fromf2, uint16_t, fromhalf(x))
-CONVERTER(fromf8, double, (float)x)
-CONVERTER(fromi1, int8_t, (float)x)
-CONVERTER(fromi2, int16_t, (float)x)
-CONVERTER(fromi4, int32_t, (float)x)
-CONVERTER(fromi8, int64_t, fromsigned(x))
-CONVERTER(fromu1, uint8_t, (float)x)
-CONVERTER(fromu2, uint16_t, (float)x)
-CONVERTER(fromu4, uint32_t, (float)x)
-CONVERTER(fromu8, uint64_t, fromwide(x))
-CONVERTER(fromb1, uint8_t, (float)(x != 0))
-
-static const struct type {
-  const char *name; /* kind, and width in bytes */
-  void (*convert)(const unsigned char *p, float *to, size_t n);
-} types[] = {{"f4", NULL},   {"f8", fromf8}, {"f2", fromf2}, {"i1", fromi1},
-             {"i2", fromi2}, {"i4", fromi4}, {"i8", fromi8}, {"u1", fromu1},
-             {"u2", fromu2}, {"u4", fromu4}, {"u8", fromu8}, {"b1", fromb1}};
-
-enum { FLOAT32 = 0, NTYPES = sizeof types / sizeof *types };
-
-static int isbigendian(void) {
-  const uint16_t one = 1;
-  unsigned char first;
-  memcpy(&first, &one, 1);
-  return first == 0;
-}
-
-static void swap(unsigned char *p, size_t width, size_t n) {
-  for (; n > 0; n--, p += width)
-    for (size_t i = 0; i < width / 2; i++) {
-      unsigned char byte = p[i];
-      p[i] = p[width - 1 - i];
-      p[width - 1 - i] = byte;
-    }
-}
-
-void idn_npyconvert(const idn_npy *h, void *raw, float *to, size_t n) {
-  if (h->swapped) swap(raw, (size_t)h->width, n);
-  if (!h->isfloat32) types[h->type].convert(raw, to, n);
-}
-
-void idn_npyencode(float *elements, size_t n) {
-  if (isbigendian()) swap((unsigned char *)elements, sizeof *elements, n);
 }
 
 /* -- The text, a dictionary as Python writes it -------------------------- */
@@ -206,20 +123,28 @@ static int string(scanner *s, const char **text, int *n) {
   return 1;
 }
 
+/* Kind, and width in bytes. */
+static const struct {
+  const char *name;
+  int type;
+} codes[] = {{"f4", IDN_F32}, {"f8", IDN_F64}, {"f2", IDN_F16},
+             {"i1", IDN_I8},  {"i2", IDN_I16}, {"i4", IDN_I32},
+             {"i8", IDN_I64}, {"u1", IDN_U8},  {"u2", IDN_U16},
+             {"u4", IDN_U32}, {"u8", IDN_U64}, {"b1", IDN_BOOL}};
+
+#define NCODES (sizeof codes / sizeof *codes)
+
 /* "<f4": byte order, kind and width. One byte has no order; where no order is
    told it is the machine's own. */
 static int elementtype(idn_npy *h, const char *text, int n) {
   const char *name = n == 3 ? text + 1 : text;
   char order = n == 3 ? text[0] : '=';
   if ((n == 2 || n == 3) && strchr("<>=|", order))
-    for (int k = 0; k < NTYPES; k++)
-      if (memcmp(types[k].name, name, 2) == 0) {
-        int width = name[1] - '0';
-        if (order == '|' && width > 1) break;
-        h->type = k;
-        h->width = width;
-        h->swapped = order == (isbigendian() ? '<' : '>') && width > 1;
-        h->isfloat32 = k == FLOAT32;
+    for (size_t k = 0; k < NCODES; k++)
+      if (memcmp(codes[k].name, name, 2) == 0) {
+        h->type = codes[k].type;
+        if (order == '|' && idn_typewidth(h->type) > 1) break;
+        h->highfirst = order == '>' || (order != '<' && idn_ishighfirst());
         return 1;
       }
   return fail(h, "element type \"%.*s\" is not supported", n < 24 ? n : 24,
@@ -330,7 +255,7 @@ static int count(idn_npy *h) {
 int idn_npyheader(idn_npy *h, const char *text) {
   scanner s = {h, text, text, text + h->textsize};
   if (!checkbytes(&s) || !dictionary(&s) || !count(h)) return 0;
-  uint64_t needed = (uint64_t)h->numel * (uint64_t)h->width;
+  uint64_t needed = (uint64_t)h->numel * idn_typewidth(h->type);
   uint64_t held = h->filesize - h->textat - h->textsize;
   if (needed != held)
     return fail(h, "%" PRIu64 " bytes of data expected, got %" PRIu64, needed,

@@ -1,6 +1,5 @@
-/* The .npy format of NumPy, versions 1.0 to 3.0: what a header says, how one is
-   written, and how elements of any numeric type become float32. Works on
-   memory only and asks for none. */
+/* The .npy format of NumPy, versions 1.0 to 3.0: what a header says, and how
+   one is written. Works on memory only and asks for none. */
 #ifndef IDN_NPY_H
 #define IDN_NPY_H
 
@@ -21,11 +20,9 @@ typedef struct idn_npy {
   uint64_t filesize; /* in bytes, as the system tells it */
   size_t textat;     /* where the header's text lies in the file */
   size_t textsize;
-  int type;    /* of the elements, for idn_npyconvert */
-  int width;   /* bytes of an element */
-  int swapped; /* whether its bytes come in the other order */
-  int isfloat32;
-  int fortran; /* whether the first index is the fastest */
+  int type;      /* of the elements, as dtype.h has them */
+  int highfirst; /* whether their highest byte comes first */
+  int fortran;   /* whether the first index is the fastest */
   int rank;
   int64_t numel;
   int64_t size[IDN_NPY_MAXRANK];
@@ -41,17 +38,10 @@ int idn_npyprelude(idn_npy *h, const void *bytes, size_t n, uint64_t filesize);
    `numel` elements behind the text. */
 int idn_npyheader(idn_npy *h, const char *text);
 
-/* Rounds `n` elements to float32, to nearest even. Spoils `raw`, which is `to`
-   itself where an element is a float32 already. */
-void idn_npyconvert(const idn_npy *h, void *raw, float *to, size_t n);
-
 /* Writes the header of a little-endian float32 array and returns its length.
    The bytes are those that NumPy writes. */
 size_t idn_npywrite(char to[IDN_NPY_MAXSAVED], int rank, const int64_t *size,
                     int fortran);
-
-/* Turns `n` native float32 into the little-endian ones of such an array. */
-void idn_npyencode(float *elements, size_t n);
 
 #pragma GCC visibility pop
 

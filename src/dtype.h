@@ -1,0 +1,59 @@
+/* Element types of files and of byte strings: their names and widths, and how
+   elements become float32 and come from it. A type is a number from 0 to
+   IDN_NTYPES - 1. Works on memory only and asks for none. */
+#ifndef IDN_DTYPE_H
+#define IDN_DTYPE_H
+
+#include <stddef.h>
+
+#pragma GCC visibility push(hidden) /* the module exports its opener alone */
+
+/* In the order in which a .safetensors file has them, the last one first. */
+enum {
+  IDN_BOOL,
+  IDN_U8,
+  IDN_I8,
+  IDN_I16,
+  IDN_U16,
+  IDN_F16,
+  IDN_BF16,
+  IDN_I32,
+  IDN_U32,
+  IDN_F32,
+  IDN_F64,
+  IDN_I64,
+  IDN_U64,
+  IDN_NTYPES
+};
+
+/* The name by which a script calls the type, "f32". */
+const char *idn_typename(int type);
+
+/* Bytes of an element, at most 8. */
+size_t idn_typewidth(int type);
+
+/* Whether elements can be written in the type. */
+int idn_iswritten(int type);
+
+/* The type with this name of `n` bytes, or -1. */
+int idn_findtype(const char *name, size_t n);
+
+/* Whether this machine has the highest byte of a number first. */
+int idn_ishighfirst(void);
+
+/* Reads `n` elements, whose bytes come with the highest first or last. Each is
+   rounded once, to nearest even; a bool is any byte but 0. `from` has any
+   alignment; it may be `to` itself if the type is IDN_F32, and else lies
+   elsewhere. */
+void idn_readelements(int type, int highfirst, const void *from, float *to,
+                      size_t n);
+
+/* Writes `n` elements with the lowest byte first in a type that can be written.
+   Each is rounded to nearest even: what is too large becomes infinite, and a
+   NaN becomes a quiet one of the same sign. An IDN_F32 keeps its bits, and `to`
+   may be `from` itself. */
+void idn_writeelements(int type, const float *from, void *to, size_t n);
+
+#pragma GCC visibility pop
+
+#endif
