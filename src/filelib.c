@@ -17,6 +17,7 @@
 typedef struct transfer {
   uintptr_t tag; /* ~idn_tag(this), which is no tensor's */
   idn_disk disk;
+  uint64_t filesize; /* of what is loaded, in bytes */
   idn_npy npy;
   union {
     unsigned char bytes[BLOCK];
@@ -68,8 +69,8 @@ static int cannot(lua_State *L, const char *what, const char *path, transfer *f,
 
 /* -- Save ---------------------------------------------------------------- */
 
-/* A walk through a tensor's elements in its own order: the first dimension of
-   the walk is the fastest, and dimensions without a gap between are one. */
+/* A walk through a tensor's elements in the file's order: the first dimension
+   of the walk is the fastest, and dimensions without a gap between are one. */
 typedef struct walk {
   const float *data;
   int64_t offset; /* of the next element */
@@ -89,13 +90,13 @@ static void addwalk(walk *w, int64_t size, int64_t stride) {
   w->at[w->rank++] = 0;
 }
 
-static void beginwalk(walk *w, const idn_tensor *t) {
+static void beginwalk(walk *w, const idn_tensor *t, int order) {
   w->data = t->data;
   w->offset = 0;
   w->left = t->numel;
   w->rank = 0;
   for (int k = 0; k < t->rank && t->numel > 0; k++) {
-    int d = t->order == IDN_COL ? k : t->rank - 1 - k;
+    int d = order == IDN_COL ? k : t->rank - 1 - k;
     if (idn_size(t)[d] != 1) addwalk(w, idn_size(t)[d], idn_stride(t)[d]);
   }
   if (w->rank == 0) addwalk(w, 1, 1);
@@ -124,7 +125,7 @@ static size_t gather(walk *w, float *to, size_t room) {
       memcpy(to + n, from, (size_t)run * sizeof *to);
     else
       for (int64_t i = 0; i < run; i++)
-        to[n + (size_t)i] = from[i * w->stride[0]];
+        memcpy(to + n + i, from + i * w->stride[0], sizeof *to);
     n += (size_t)run;
     advance(w, run);
   }
@@ -133,11 +134,13 @@ static size_t gather(walk *w, float *to, size_t room) {
 
 static const char *writetensor(transfer *f, const idn_tensor *t) {
   char header[IDN_NPY_MAXSAVED];
-  size_t n = idn_npywrite(header, t->rank, idn_size(t), t->order == IDN_COL);
+  int order =
+      idn_ispacked(t, IDN_ROW) || !idn_ispacked(t, IDN_COL) ? IDN_ROW : IDN_COL;
+  size_t n = idn_npywrite(header, t->rank, idn_size(t), order == IDN_COL);
   const char *fault = idn_writedisk(&f->disk, header, n);
   float *block = f->block.elements;
   walk w;
-  beginwalk(&w, t);
+  beginwalk(&w, t, order);
   while (!fault && (n = gather(&w, block, BLOCK / sizeof *block)) > 0) {
     idn_writeelements(IDN_F32, block, block, n);
     fault = idn_writedisk(&f->disk, block, n * sizeof *block);
@@ -145,10 +148,20 @@ static const char *writetensor(transfer *f, const idn_tensor *t) {
   return fault;
 }
 
+static int endsin(const char *path, const char *ending) {
+  size_t n = strlen(path), m = strlen(ending);
+  return n >= m && strcmp(path + n - m, ending) == 0;
+}
+
 /* t:save(path) returns t. */
 static int save(lua_State *L) {
   idn_checktensor(L, 1, NULL, 1);
   const char *path = checkpath(L, 2);
+  if (endsin(path, ".safetensors"))
+    return idn_fail(L, 1,
+                    "cannot save \"%s\": t:save writes .npy files, "
+                    "idinit.save(path, tensors) writes .safetensors",
+                    path);
   lua_settop(L, 2);
   transfer *f = newtransfer(L);
   /* Checked again: a finalizer may have run. From here on none does. */
@@ -165,16 +178,13 @@ static int save(lua_State *L) {
 /* -- Load ---------------------------------------------------------------- */
 
 /* Pushes a buffer for the header's text and reads the header. [-0, +1] */
-static const char *readheader(lua_State *L, transfer *f, const char *path) {
+static const char *readheader(lua_State *L, transfer *f) {
   unsigned char first[IDN_NPY_PRELUDE];
-  uint64_t filesize;
   idn_npy *h = &f->npy;
-  const char *fault = idn_opendisk(&f->disk, path, &filesize);
+  size_t n = f->filesize < sizeof first ? (size_t)f->filesize : sizeof first;
+  const char *fault = idn_readdisk(&f->disk, first, n);
   if (fault) return fault;
-  size_t n = filesize < sizeof first ? (size_t)filesize : sizeof first;
-  fault = idn_readdisk(&f->disk, first, n);
-  if (fault) return fault;
-  if (!idn_npyprelude(h, first, n, filesize)) return h->fault;
+  if (!idn_npyprelude(h, first, n, f->filesize)) return h->fault;
   char *text = lua_newuserdata(L, h->textsize + 1);
   size_t head = n - h->textat; /* which has been read already */
   if (head > h->textsize) head = h->textsize;
@@ -200,18 +210,60 @@ static const char *readelements(transfer *f, idn_tensor *t) {
   return fault;
 }
 
+static const char *loadnpy(lua_State *L, transfer *f) {
+  const char *fault = readheader(L, f);
+  if (fault) return fault;
+  const idn_npy *h = &f->npy;
+  int order = h->fortran ? IDN_COL : IDN_ROW;
+  idn_tensor *t = idn_trytensor(L, h->rank, h->size, order);
+  return t ? readelements(f, t) : idn_pushnomemory(L, h->rank, h->size);
+}
+
+/* What can be loaded: how a file tells that it is one, by its first bytes, and
+   what reads it from its start on, pushes the result and returns the fault. */
+static const struct {
+  int (*is)(const void *first, size_t n);
+  const char *(*load)(lua_State *L, transfer *f);
+} formats[] = {{idn_isnpy, loadnpy}};
+
+/* What people have beside that. */
+static const struct {
+  const char *start, *name;
+} others[] = {
+    {"PK\3\4", "a zip archive (.npz, PyTorch)"},
+    {"PK\5\6", "an empty zip archive (.npz)"},
+    {"\x1f\x8b", "a gzip file"},
+    {"version https://git-lfs.github.com/spec/", "a Git LFS pointer"},
+    {"\x80\2", "a Python pickle (PyTorch)"},
+    {"\x80\3", "a Python pickle (PyTorch)"},
+    {"\x80\4", "a Python pickle (PyTorch)"},
+    {"\x80\5", "a Python pickle (PyTorch)"},
+    {"\x89HDF\r\n\x1a\n", "an HDF5 file"},
+    {"GGUF", "a GGUF file"},
+};
+
+/* Pushes what the file holds. [-0, +n] */
+static const char *loadany(lua_State *L, transfer *f) {
+  char first[64];
+  size_t n = f->filesize < sizeof first ? (size_t)f->filesize : sizeof first;
+  const char *fault = idn_peekdisk(&f->disk, first, n);
+  if (fault) return fault;
+  for (size_t k = 0; k < sizeof formats / sizeof *formats; k++)
+    if (formats[k].is(first, n)) return formats[k].load(L, f);
+  for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+    size_t m = strlen(others[k].start);
+    if (n < m || memcmp(first, others[k].start, m) != 0) continue;
+    return lua_pushfstring(L, "%s, not a .npy file", others[k].name);
+  }
+  return "not a .npy file";
+}
+
 static int load(lua_State *L) {
   const char *path = checkpath(L, 1);
   lua_settop(L, 1);
   transfer *f = newtransfer(L);
-  const char *fault = readheader(L, f, path);
-  if (fault) return cannot(L, "load", path, f, fault);
-  const idn_npy *h = &f->npy;
-  int order = h->fortran ? IDN_COL : IDN_ROW;
-  idn_tensor *t = idn_trytensor(L, h->rank, h->size, order);
-  if (!t)
-    return cannot(L, "load", path, f, idn_pushnomemory(L, h->rank, h->size));
-  fault = readelements(f, t);
+  const char *fault = idn_opendisk(&f->disk, path, &f->filesize);
+  if (!fault) fault = loadany(L, f);
   if (fault) return cannot(L, "load", path, f, fault);
   idn_closedisk(&f->disk);
   return 1;

@@ -27,10 +27,13 @@ static int fail(idn_npy *h, const char *format, ...) {
 
 /* -- The first bytes ----------------------------------------------------- */
 
+int idn_isnpy(const void *bytes, size_t n) {
+  return n >= MAGICSIZE && memcmp(bytes, MAGIC, MAGICSIZE) == 0;
+}
+
 int idn_npyprelude(idn_npy *h, const void *bytes, size_t n, uint64_t filesize) {
   const unsigned char *p = bytes;
-  if (n < MAGICSIZE || memcmp(p, MAGIC, MAGICSIZE) != 0)
-    return fail(h, "not a .npy file");
+  if (!idn_isnpy(bytes, n)) return fail(h, "not a .npy file");
   if (n < MAGICSIZE + 2) return fail(h, "file ends within its header");
   if (p[6] < 1 || p[6] > 3 || p[7] != 0)
     return fail(h, "version 1.0, 2.0 or 3.0 expected, got %d.%d", p[6], p[7]);
@@ -123,32 +126,50 @@ static int string(scanner *s, const char **text, int *n) {
   return 1;
 }
 
-/* Kind, and width in bytes. */
+/* How NumPy spells the types: two with an order of bytes in front or not, and
+   words that take none. */
 static const struct {
-  const char *name;
   int type;
-} codes[] = {{"f4", IDN_F32}, {"f8", IDN_F64}, {"f2", IDN_F16},
-             {"i1", IDN_I8},  {"i2", IDN_I16}, {"i4", IDN_I32},
-             {"i8", IDN_I64}, {"u1", IDN_U8},  {"u2", IDN_U16},
-             {"u4", IDN_U32}, {"u8", IDN_U64}, {"b1", IDN_BOOL}};
+  const char *names[4];
+} types[] = {{IDN_F32, {"f4", "f", "float32", "single"}},
+             {IDN_F64, {"f8", "d", "float64", "double"}},
+             {IDN_F16, {"f2", "e", "float16", "half"}},
+             {IDN_I8, {"i1", "b", "int8"}},
+             {IDN_I16, {"i2", "h", "int16"}},
+             {IDN_I32, {"i4", "i", "int32"}},
+             {IDN_I64, {"i8", "q", "int64"}},
+             {IDN_U8, {"u1", "B", "uint8"}},
+             {IDN_U16, {"u2", "H", "uint16"}},
+             {IDN_U32, {"u4", "I", "uint32"}},
+             {IDN_U64, {"u8", "Q", "uint64"}},
+             {IDN_BOOL, {"b1", "?", "bool"}}};
 
-#define NCODES (sizeof codes / sizeof *codes)
+#define NTYPES (sizeof types / sizeof *types)
 
-/* "<f4": byte order, kind and width. One byte has no order; where no order is
-   told it is the machine's own. */
+/* The type that is spelled so, or -1. The first `ordersize` bytes tell the
+   order of bytes. */
+static int findtype(const char *text, size_t n, size_t ordersize) {
+  for (size_t k = 0; k < NTYPES; k++)
+    for (int j = 0; j < 4 && types[k].names[j]; j++) {
+      size_t skipped = j < 2 ? ordersize : 0;
+      const char *name = types[k].names[j];
+      if (strlen(name) == n - skipped &&
+          memcmp(text + skipped, name, n - skipped) == 0)
+        return types[k].type;
+    }
+  return -1;
+}
+
+/* "<f4": order of bytes, and type. Where no order is told, or "|", it is the
+   machine's own. */
 static int elementtype(idn_npy *h, const char *text, int n) {
-  const char *name = n == 3 ? text + 1 : text;
-  char order = n == 3 ? text[0] : '=';
-  if ((n == 2 || n == 3) && strchr("<>=|", order))
-    for (size_t k = 0; k < NCODES; k++)
-      if (memcmp(codes[k].name, name, 2) == 0) {
-        h->type = codes[k].type;
-        if (order == '|' && idn_typewidth(h->type) > 1) break;
-        h->highfirst = order == '>' || (order != '<' && idn_ishighfirst());
-        return 1;
-      }
-  return fail(h, "element type \"%.*s\" is not supported", n < 24 ? n : 24,
-              text);
+  int ordered = n > 0 && memchr("<>=|", *text, 4);
+  h->type = findtype(text, (size_t)n, (size_t)ordered);
+  if (h->type < 0)
+    return fail(h, "element type \"%.*s\" is not supported", n < 24 ? n : 24,
+                text);
+  h->highfirst = *text == '>' || (*text != '<' && idn_ishighfirst());
+  return 1;
 }
 
 static int descr(scanner *s) {

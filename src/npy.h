@@ -29,9 +29,12 @@ typedef struct idn_npy {
   char fault[160];
 } idn_npy;
 
-/* Reads the first `n` bytes of a file: IDN_NPY_PRELUDE of them, or all where
-   the file is shorter. Sets filesize, textat and textsize, which lie within
-   the file. */
+/* Whether a file whose first `n` bytes are these says that it is one. */
+int idn_isnpy(const void *bytes, size_t n);
+
+/* Reads the first `n` bytes of such a file: IDN_NPY_PRELUDE of them, or all
+   where the file is shorter. Sets filesize, textat and textsize, which lie
+   within the file. */
 int idn_npyprelude(idn_npy *h, const void *bytes, size_t n, uint64_t filesize);
 
 /* Reads the header's text and sets the rest. The file then holds exactly

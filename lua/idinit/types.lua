@@ -124,9 +124,10 @@ function Tensor:circshift(shift) end
 ---@return table|number
 function Tensor:totable() end
 
---- Writes a `.npy` file that NumPy reads: version 1.0, float32, in the tensor's
---- order. The file is replaced as a whole, once the new one is safe. Raises an
---- error that names the file, and leaves the old one, if that fails.
+--- Writes a `.npy` file that NumPy reads: version 1.0, float32, in column order
+--- where the tensor is packed so and not in row order too. The file is replaced
+--- as a whole, once the new one is safe. Raises an error that names the file,
+--- and leaves the old one, if that fails.
 ---@param path string
 ---@return idinit.Tensor self
 function Tensor:save(path) end
