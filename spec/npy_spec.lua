@@ -240,7 +240,7 @@ describe("a saved file", function()
     local fault = ('false\tcannot save "%s": File too large\n'):format(path "t.npy")
     for before, size in pairs {
       ["ulimit -f 100 &&"] = 1000, ["trap '' XFSZ; ulimit -f 100 &&"] = 1000,
-      ["ulimit -f 0 &&"] = 1,
+      ["ulimit -f 1 &&"] = 1,
     } do
       local output, status = run(before, ([[
         local t = idinit.zeros(%d, 1000)
@@ -304,7 +304,7 @@ describe("a saved file", function()
   end)
 
   it("is not what a process writes to, by whatever link", function()
-    if not io.open "/proc/self/fd/1" then pending "needs /proc" return end
+    if not io.open "/proc/self/stat" then pending "needs /proc" return end
     child.must(("ln -s /dev/stdout %s/link && ln -s link %s/again"):format(folder, folder))
     -- The shell has it open as 7, also for its child.
     local names = {
