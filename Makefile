@@ -182,8 +182,8 @@ FUZZ_SECONDS = 60
 FUZZERS = $(patsubst spec/%.c,build/%,$(wildcard spec/fuzz/*.c)) \
   $(wildcard spec/fuzz/*.lua)
 # Bindings to Lua end in lib; these few are what they share.
-PURE = $(filter-out %lib.c $(addprefix src/,args.c core.c storage.c tensor.c),\
-  $(SOURCES))
+PURE = $(filter-out %lib.c $(addprefix src/,args.c core.c keywords.c storage.c\
+  tensor.c),$(SOURCES))
 
 build/fuzz/%: spec/fuzz/%.c $(PURE) $(wildcard src/*.h spec/fuzz/*.h)
 	@mkdir -p $(@D)
@@ -208,7 +208,7 @@ exhaust:
 	@$(MAKE) --no-print-directory build/exhaust/taps
 	build/exhaust/taps
 
-MUTATE = src/args.c src/taps.c src/tapslib.c lua/idinit/keywords.lua
+MUTATE = src/args.c src/keywords.c src/taps.c src/tapslib.c
 
 mutate:
 	@spec/tools/need cc gcc luajit luajit-dev lua5.4 lua5.4-dev busted

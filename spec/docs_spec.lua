@@ -2,7 +2,6 @@
 
 local core = require "idinit.core"
 local idinit = require "idinit"
-local keywords = require "idinit.keywords"
 local layers = require "idinit.layers"
 
 local function read(path)
@@ -69,7 +68,7 @@ describe("README.md", function()
     local rows, names = {}, {}
     local block = prose:match "\n| keyword | default | meaning |\n(.-)\n\n"
     for name in block:gmatch "%f[^\n]| `([%w_]+)` |" do rows[#rows + 1] = name end
-    for k, name in ipairs(keywords.names) do names[k] = name end
+    for k, name in ipairs(core.keywords) do names[k] = name end
     table.sort(rows)
     table.sort(names)
     assert.same(names, rows)

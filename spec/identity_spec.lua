@@ -77,7 +77,12 @@ describe("A size", function()
     fails(function() idinit(3, print) end, "size 2", "got function")
     fails(function() idinit(3, nil, 5) end, "size 2", "got nil")
     fails(function() idinit(3, nil, { gain = 2 }) end, "size 2", "got nil")
+    fails(function() idinit(3, nil) end, "size 2", "got nil")
+    fails(function() idinit(3, 5, nil) end, "size 3", "got nil")
+    fails(function() idinit(nil) end, "size 1", "got nil")
     fails(function() idinit(nil, 3) end, "size 1", "got nil")
+    fails(function() idinit(nil, { gain = 2 }) end, "size 1", "got nil")
+    fails(function() idinit({ gain = 2 }, nil) end, "size 1", "got table")
     fails(function() idinit(3, { gain = 2 }, 5) end, "size 2", "got table")
     fails(function() idinit({ gain = 2 }, 5) end, "size 1", "got table")
     fails(function() idinit(3, io.stdout) end, "size 2", "got userdata")
@@ -102,11 +107,16 @@ describe("A size", function()
     fails(function() f(3, -1) end, "size 2", "got -1")
     fails(function() f { 3, -1 } end, "size 2", "got -1")
     fails(function() f(3, f, 5) end, "size 2", "got function")
+    fails(function() f(nil) end, "size 1", "got nil")
+    fails(function() f(3, nil) end, "size 2", "got nil")
+    fails(function() f { 3, nil, 5 } end, "size 2", "got nil")
   end)
 
   it("counts from 1 behind an rng", function()
     fails(function() idinit(print, 3, -1) end, "size 2", "got -1")
     fails(function() idinit(print, print, 3) end, "size 1", "got function")
+    fails(function() idinit(print, nil) end, "size 1", "got nil")
+    fails(function() idinit(print, 3, nil) end, "size 2", "got nil")
   end)
 
   it("may be of no tensor, but not too large for any memory", function()
@@ -159,6 +169,15 @@ describe("Values", function()
     assert.equal("(1,1,1,1)", nonzeros(idinit(2, 2, 1, 1)))
     assert.equal("(1,3,1,1)", nonzeros(idinit(2, 6, 1, 1)))
     assert.equal("(1,1,1,1)", nonzeros(idinit(2, 2, 1, 1, { gain = 10 }), 10))
+  end)
+
+  it("of a size alone are those of the gain 1", function()
+    for _, size in ipairs { { 1 }, { 3 }, { 0 }, { 1, 1 }, { 3, 5 }, { 5, 3 }, { 0, 3 }, { 3, 0 },
+      { 3, 2, 2 }, { 4, 3, 5 }, { 0, 2, 2 }, { 2, 5, 2, 3 }, { 3, 0, 2, 2 }, { 1, 2, 3, 4, 5 },
+      { 40, 30 }, { 6, 20, 30 } } do
+      assert.is_true(idinit(unpack(size)) == idinit { gain = 1 } (size))
+      assert.is_true(idinit(unpack(size)) == idinit(size))
+    end
   end)
 
   it("are those that Flux's tests ask for", function()
@@ -276,10 +295,7 @@ describe("Keywords", function()
   it("may be none", function()
     local t = idinit(2, 3)
     assert.is_true(t == idinit(2, 3, {}))
-    assert.is_true(t == idinit(2, 3, nil))
-    assert.is_true(t == idinit(2, 3, nil, nil))
     assert.is_true(t == idinit { 2, 3 })
-    assert.is_true(t == idinit({ 2, 3 }, nil))
     assert.is_true(t == idinit(2, 3, { gain = nil, shift = nil }))
   end)
 
@@ -291,19 +307,28 @@ describe("Keywords", function()
     fails(function() idinit { centre = "lo" } end, '"centre"', '"center"')
     fails(function() idinit(2, { lay_out = "oi" }) end, '"lay_out"', '"layout"')
     fails(function() idinit(2, { fits = "pad" }) end, '"fits"', '"fit"')
-    for given, nearest in pairs { rift = "fit", ift = "fit", grop = "groups", gag = "gain",
-      rent = "center", padd = "gain", widnow = "window", ohift = "shift", paift = "shift" } do
-      fails(function() idinit { [given] = 1 } end,
-        ('unknown keyword "%s": did you mean "%s"?'):format(given, nearest))
+    for given, nearest in pairs { ift = "fit", fti = "fit", grop = "groups", grups = "groups",
+      GIAN = "gain", widnow = "window", ohift = "shift", paift = "shift",
+      ["layout\0"] = "layout" } do
+      fails(function() idinit { [given] = 1 } end, ('did you mean "%s"?'):format(nearest))
     end
     fails(function() idinit(2, { ordr = "row" }) end, '"ordr"', '"order"')
     fails(function() idinit(2, { widow = {} }) end, '"widow"', '"window"')
     fails(function() idinit { gain = 2 } { 3, 3, gian = 2 } end, '"gian"', '"gain"')
-    fails(function() idinit(3, { [("x"):rep(1e5)] = 2 }) end,
-      ('unknown keyword "%s": did'):format(("x"):rep(40)))
-    fails(function() idinit(3, { [""] = 2 }) end, "unknown keyword")
     fails(function() idinit(3, { [true] = 2 }) end, "keyword", "boolean")
     fails(function() idinit(3, { [print] = 2 }) end, "keyword", "function")
+  end)
+
+  it("that do not exist are told with those that do where none is near", function()
+    local all = "one of gain, shift, layout, groups, center, fit, order, window expected"
+    for _, given in ipairs { "dtype", "noise", "act", "out", "in", "w", "name", "padding" } do
+      assert.equal(('unknown keyword "%s": %s'):format(given, all),
+        fails(function() idinit { [given] = 1 } end))
+    end
+    fails(function() idinit(3, { [""] = 2 }) end, 'unknown keyword "": one of')
+    fails(function() idinit(3, { ["a\0b\n"] = 2 }) end, [["a\0b\10"]])
+    fails(function() idinit(3, { [("x"):rep(1e5)] = 2 }) end,
+      ('unknown keyword "%s...": one of'):format(("x"):rep(40)))
   end)
 
   it("with a metatable are an error", function()
@@ -384,7 +409,7 @@ end)
 
 describe("A partial", function()
   it("is a plain function that waits for a size", function()
-    for _, f in ipairs { idinit(), idinit {}, idinit(nil), idinit { gain = 1 }, idinit(print) } do
+    for _, f in ipairs { idinit(), idinit {}, idinit { gain = 1 }, idinit(print) } do
       assert.equal("function", type(f))
       assert.is_true(f(3, 5) == idinit(3, 5))
     end

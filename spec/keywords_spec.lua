@@ -8,46 +8,6 @@ local unpack = table.unpack or unpack
 
 local function sizeof(t) return { t:size() } end
 
-describe("A call of sizes and keywords", function()
-  if not debug.getupvalue(idinit.identity_init, 3) then
-    pending "debug shows no upvalues of C functions in Lua 5.1"
-    return
-  end
-
-  -- Calls f while whatever is not answered by the core at once is an error.
-  local function atonce(f, ...)
-    local _, build = debug.getupvalue(f, 3)
-    debug.setupvalue(f, 3, function() error("not at once", 0) end)
-    local ok, t = pcall(f, ...)
-    debug.setupvalue(f, 3, build)
-    if not ok then error(t, 0) end
-    return t
-  end
-  local call = getmetatable(idinit).__call
-
-  it("is answered by the core at once", function()
-    for name, value in pairs { center = "hi", fit = "mean", gain = 2, groups = 2, layout = "iwo",
-      order = "col", shift = { 1, 2, 3 }, window = { {}, { 1, 2 }, {} } } do
-      local kw, same = { [name] = value }, idinit { 4, 6, 4, [name] = value }
-      assert.is_true(atonce(idinit.identity_init, 4, 6, 4, kw) == same)
-      assert.is_true(atonce(call, idinit, 4, 6, 4, kw) == same)
-    end
-    assert.is_true(atonce(idinit.identity_init, 3, 3) == idinit { 3, 3 })
-    assert.is_true(atonce(call, idinit, 0, 3) == idinit { 0, 3 })
-    assert.is_true(atonce(call, idinit, 0, 3, {}) == idinit { 0, 3 })
-  end)
-
-  it("is not, where there is more to it", function()
-    for _, args in ipairs {
-      { {} }, { { 3, 3 } }, { print, 3, 3 }, { 3, { gian = 2 } }, { 3, { 2 } }, { 3, "3" }, { -3 },
-      { 3, setmetatable({}, {}) }, { 3, { ["gain\0"] = 2 } },
-    } do
-      local ok, message = pcall(atonce, idinit.identity_init, unpack(args))
-      assert.same({ false, "not at once" }, { ok, message })
-    end
-  end)
-end)
-
 describe("layout", function()
   it("is by default that of Flux", function()
     for layout, size in pairs { oi = { 3, 4 }, wio = { 3, 2, 4 }, whio = { 3, 5, 4, 3 },

@@ -395,98 +395,9 @@ describe("The metatable of the module's metatable", function()
   end)
 end)
 
-describe("Upvalues replaced by debug.setupvalue", function()
-  local garbage = { 5, "x", true, {}, random.new, io.stdout, idinit(2, 2), finalized(3, 3) }
-  for _, value in ipairs(ours) do garbage[#garbage + 1] = value end
-  for n = 8, 600, 8 do garbage[#garbage + 1] = ("x"):rep(n) end
-
-  -- Every function of C that has upvalues and can be reached.
-  local found, seen = {}, {}
-  local function search(f)
-    if type(f) ~= "function" or seen[f] then return end
-    seen[f] = true
-    local values = upvalues(f)
-    if debug.getinfo(f, "S").what == "C" and #values > 0 then found[#found + 1] = f end
-    for _, value in pairs(values) do search(value) end
-  end
-  for _, place in ipairs { core, metatable, methods, idinit, debug.getmetatable(idinit),
-    { idinit.taps(9, 9) } } do
-    for _, value in pairs(place) do search(value) end
-  end
-
-  local t = idinit(2, 2)
-  local calls = {
-    {}, { t }, { t, 1 }, { t, 1, 1 }, { t, "/no/such/folder" }, { t, t }, { t, { 1, 1 }, 5 },
-    { 3, 3 }, { {}, 3, 3 }, { { t }, 1 }, { { 1, 2 } }, { finalized(9, 9) }, { t, {}, 2, 2 },
-  }
-
-  local function try(f)
-    for _, args in ipairs(calls) do pcall(f, unpack(args)) end
-  end
-
-  if #found == 0 then
-    pending "cannot be had from functions of C in this Lua"
-    return
-  end
-
-  it("are told by the functions, or do no harm", function()
-    local count = 0
-    for _, f in ipairs(found) do
-      for k, before in ipairs(upvalues(f)) do
-        debug.setupvalue(f, k, nil)
-        try(f)
-        for _, value in ipairs(garbage) do
-          debug.setupvalue(f, k, value)
-          try(f)
-        end
-        debug.setupvalue(f, k, before)
-        count = count + 1
-      end
-    end
-    assert.is_true(count > 30)
-    assert.is_true(idinit(3, 3) == idinit(3, 3))
-  end)
-
-  it("may be those of other functions", function()
-    for n, f in ipairs(found) do
-      local before = upvalues(f)
-      local other = upvalues(found[n % #found + 1])
-      for k in ipairs(before) do debug.setupvalue(f, k, other[#other + 1 - k]) end
-      try(f)
-      for k, value in ipairs(before) do debug.setupvalue(f, k, value) end
-    end
-    assert.is_true(idinit(3, 3) == idinit(3, 3))
-  end)
-
-  -- In a process of its own: nothing that it makes works afterwards.
-  it("may be the only ones that keep the module's values", function()
-    local code = [[
-      local idinit, core = require "idinit", require "idinit.core"
-      local t, u = idinit(200, 200), idinit(200, 200)[3]
-      local metatable = debug.getmetatable(t)
-      local function clear(place)
-        for _, f in pairs(place) do
-          if type(f) == "function" then
-            for k = 1, 60 do debug.setupvalue(f, k, nil) end
-          end
-        end
-      end
-      clear(core) clear(core.methods or {}) clear(metatable) clear(idinit)
-      core, idinit, package.loaded["idinit.core"], package.loaded.idinit = nil
-      for _ = 1, 5 do collectgarbage() end
-      local junk = {}
-      for n = 1, 2000 do junk[n] = ("x"):rep(n % 64) .. n end
-      t, u, metatable = nil
-      for _ = 1, 5 do collectgarbage() end
-      io.write "done"
-    ]]
-    assert.equal("done", (child.must(child.lua() .. " -e " .. child.quote(code))))
-  end)
-end)
-
 describe("The core", function()
   it("gives no access to what the module believes without a check", function()
-    for _, name in ipairs { "metatable", "owners", "records" } do
+    for _, name in ipairs { "metatable", "owners", "records", "foreign" } do
       assert.is_nil(core[name])
     end
   end)
@@ -498,7 +409,8 @@ describe("The core", function()
     assert.matches("settings: no axes expected, got 1$",
       message(core.lookup, "layer", { 0, 1, 3, 4, 1, 1, 1, 0, 0, 0 }, 1, idinit(4, 3)))
     assert.same({ {}, 0 }, { core.spy(idinit.zeros(0, 3), 5, 5) })
-    assert.matches("keywords: table expected, got 5$", message(core.create, 5, 3, 3))
+    assert.matches("names: table expected, got nil$", message(core.unknown, "x"))
+    assert.matches("string expected", message(core.unknown, "x", { 1, {}, "x" }))
   end)
 
   it("survives random arguments", function()

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The registry's name for what setforeign was given. */
+/* The registry's name for what foreign.lua leaves for C. */
 #define FOREIGN "idinit.foreign"
 
 /* -- Errors -------------------------------------------------------------- */
@@ -44,12 +44,30 @@ const char *idn_pushnumber(lua_State *L, double n) {
   return lua_tostring(L, -1);
 }
 
+/* Pushes a string in quotes, with control characters as escapes, cut where it
+   is long. [-0, +1] */
+enum { SHOWN = 40 };
+static const char *pushquoted(lua_State *L, const char *s, size_t length) {
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  luaL_addchar(&b, '"');
+  for (size_t k = 0; k < length && k < SHOWN; k++) {
+    char escape[8];
+    unsigned char c = (unsigned char)s[k];
+    snprintf(escape, sizeof escape, c < 32 || c == 127 ? "\\%d" : "%c", c);
+    luaL_addstring(&b, escape);
+  }
+  luaL_addstring(&b, length > SHOWN ? "...\"" : "\"");
+  luaL_pushresult(&b);
+  return lua_tostring(L, -1);
+}
+
 /* Pushes the value of the cdata at `arg` and its text, or nothing if it is no
    number. [-0, +(0|2)] */
 static int pushforeign(lua_State *L, int arg, double modulus) {
   luaL_checkstack(L, 4, "too many arguments");
   lua_pushvalue(L, arg);
-  lua_getfield(L, LUA_REGISTRYINDEX, FOREIGN);
+  idn_pushforeign(L, "number");
   lua_insert(L, -2);
   lua_pushnumber(L, modulus);
   lua_call(L, 2, 2);
@@ -60,7 +78,6 @@ static int pushforeign(lua_State *L, int arg, double modulus) {
 }
 
 const char *idn_pushgot(lua_State *L, int arg) {
-  enum { SHOWN = 40 };
   int64_t n;
   if (lua_type(L, arg) == LUA_TNUMBER && idn_getinteger(L, arg, &n))
     return pushinteger(L, n);
@@ -68,14 +85,12 @@ const char *idn_pushgot(lua_State *L, int arg) {
     return idn_pushnumber(L, lua_tonumber(L, arg));
   if (idn_iscdata(L, arg) && pushforeign(L, arg, 0)) {
     lua_remove(L, -2);
-  } else if (lua_type(L, arg) != LUA_TSTRING) {
-    lua_pushstring(L, lua_isnone(L, arg) ? "nothing" : luaL_typename(L, arg));
-  } else if (lua_rawlen(L, arg) <= SHOWN) {
-    lua_pushfstring(L, "string \"%s\"", lua_tostring(L, arg));
-  } else {
-    lua_pushlstring(L, lua_tostring(L, arg), SHOWN);
-    lua_pushfstring(L, "string \"%s...\"", lua_tostring(L, -1));
+  } else if (lua_type(L, arg) == LUA_TSTRING) {
+    lua_pushfstring(L, "string %s",
+                    pushquoted(L, lua_tostring(L, arg), lua_rawlen(L, arg)));
     lua_remove(L, -2);
+  } else {
+    lua_pushstring(L, lua_isnone(L, arg) ? "nothing" : luaL_typename(L, arg));
   }
   return lua_tostring(L, -1);
 }
@@ -121,17 +136,10 @@ int idn_foreignnumber(lua_State *L, int arg, double modulus, double *x) {
   return 1;
 }
 
-/* setforeign(f): f(x, modulus) returns the value of a cdata that is a number,
-   as idn_foreignnumber does, and its text for errors. */
-static int setforeign(lua_State *L) {
-  lua_settop(L, 1);
-  lua_setfield(L, LUA_REGISTRYINDEX, FOREIGN);
-  return 0;
-}
-
-void idn_open_args(lua_State *L) {
-  lua_pushcfunction(L, setforeign);
-  lua_setfield(L, -2, "setforeign");
+void idn_pushforeign(lua_State *L, const char *name) {
+  lua_getfield(L, LUA_REGISTRYINDEX, FOREIGN);
+  lua_getfield(L, -1, name);
+  lua_remove(L, -2);
 }
 
 /* -- Arguments ----------------------------------------------------------- */
@@ -170,4 +178,97 @@ void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level) {
     if (!idn_tointeger(L, arg + d, &size[d]) || size[d] < 0)
       idn_fail(L, level, "size %d: integer in range [0, 2^53] expected, got %s",
                d + 1, idn_pushgot(L, arg + d));
+}
+
+/* -- Unknown keys -------------------------------------------------------- */
+
+static int min(int a, int b) { return a < b ? a : b; }
+
+/* Edits (insert, delete, replace, swap two neighbours) from one word to
+   another, of up to SHOWN letters. */
+static int distance(const char *a, int m, const char *b, int n) {
+  int edits[SHOWN + 1][SHOWN + 1]; /* between the first i and j letters */
+  for (int i = 0; i <= m; i++)
+    for (int j = 0; j <= n; j++) {
+      if (i == 0 || j == 0) {
+        edits[i][j] = i + j;
+        continue;
+      }
+      int least = edits[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+      least = min(least, min(edits[i - 1][j], edits[i][j - 1]) + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        least = min(least, edits[i - 2][j - 2] + 1);
+      edits[i][j] = least;
+    }
+  return edits[m][n];
+}
+
+/* The place in the list of the name that is near to a word, or 0. Near is what
+   takes an edit for each three letters of the shorter, rounded up. */
+static int nearest(lua_State *L, const char *word, int length, int names) {
+  char lower[SHOWN];
+  int best = 0, least = SHOWN, count = (int)lua_rawlen(L, names);
+  for (int k = 0; k < length; k++) {
+    int is_upper = word[k] >= 'A' && word[k] <= 'Z';
+    lower[k] = (char)(is_upper ? word[k] | 0x20 : word[k]);
+  }
+  for (int k = 1; k <= count; k++) {
+    lua_rawgeti(L, names, k);
+    const char *name = lua_tostring(L, -1);
+    int other = min((int)lua_rawlen(L, -1), SHOWN);
+    int edits = distance(lower, length, name, other);
+    if (edits <= (min(length, other) + 2) / 3 && edits < least)
+      best = k, least = edits;
+    lua_pop(L, 1);
+  }
+  return best;
+}
+
+const char *idn_pushunknown(lua_State *L, int arg, int names) {
+  luaL_Buffer all;
+  if (lua_type(L, arg) != LUA_TSTRING)
+    return lua_pushfstring(L, "keyword: string expected, got %s",
+                           idn_pushgot(L, arg));
+  size_t length = lua_rawlen(L, arg);
+  const char *word = lua_tostring(L, arg),
+             *quoted = pushquoted(L, word, length);
+  int near = nearest(L, word, length < SHOWN ? (int)length : SHOWN, names);
+  if (near) {
+    lua_rawgeti(L, names, near);
+    return lua_pushfstring(L, "unknown keyword %s: did you mean \"%s\"?",
+                           quoted, lua_tostring(L, -1));
+  }
+  luaL_buffinit(L, &all);
+  int count = (int)lua_rawlen(L, names);
+  for (int k = 1; k <= count; k++) {
+    if (k > 1) luaL_addstring(&all, ", ");
+    lua_rawgeti(L, names, k);
+    luaL_addvalue(&all);
+  }
+  luaL_pushresult(&all);
+  return lua_pushfstring(L, "unknown keyword %s: %s%s expected", quoted,
+                         count > 1 ? "one of " : "", lua_tostring(L, -1));
+}
+
+/* unknown(key, names): idn_pushunknown's text. */
+static int unknown(lua_State *L) {
+  lua_settop(L, 2);
+  if (!lua_istable(L, 2))
+    idn_fail(L, 1, "names: table expected, got %s", idn_pushgot(L, 2));
+  for (int k = (int)lua_rawlen(L, 2); k > 0; k--) {
+    lua_rawgeti(L, 2, k);
+    luaL_checktype(L, -1, LUA_TSTRING);
+    lua_pop(L, 1);
+  }
+  idn_pushunknown(L, 1, 2);
+  return 1;
+}
+
+void idn_open_args(lua_State *L) {
+  lua_pushcfunction(L, unknown);
+  lua_setfield(L, -2, "unknown");
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, FOREIGN);
+  lua_setfield(L, -2, "foreign");
 }

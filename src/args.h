@@ -18,6 +18,11 @@ IDN_NORETURN int idn_fail(lua_State *L, int level, const char *format, ...);
 const char *idn_pushnumber(lua_State *L, double n);
 const char *idn_pushgot(lua_State *L, int arg);
 
+/* Pushes what is said of the key at `arg`, which is none of the names that the
+   table at `names` lists: which of them is near, or else all. Both indices are
+   absolute. [-0, +1] */
+const char *idn_pushunknown(lua_State *L, int arg, int names);
+
 /* Pushes a size as text, "3×5". [-0, +1] */
 const char *idn_pushsize(lua_State *L, int rank, const int64_t *size);
 
@@ -73,7 +78,11 @@ int64_t idn_countnumbers(lua_State *L, int arg);
    where one is no size. */
 void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level);
 
-/* Adds to the module's table at the top what Lua code tells this file. */
+/* Pushes a function that lua/idinit/foreign.lua has left for C, or nil. */
+void idn_pushforeign(lua_State *L, const char *name);
+
+/* Adds to the module's table at the top `unknown` and, to be filled,
+   `foreign`. */
 void idn_open_args(lua_State *L);
 
 #pragma GCC visibility pop

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #endif
 
+#include "keywords.h"
 #include "tensor.h"
 
 /* Keeps this library in the process. Lua 5.1 and LuaJIT close libraries before
@@ -29,6 +30,7 @@ static int open(lua_State *L) {
   idn_open_args(L);
   idn_open_tensor(L);
   idn_open_elements(L);
+  idn_open_keywords(L);
   idn_open_taps(L);
   idn_open_text(L);
   idn_open_file(L);

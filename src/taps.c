@@ -286,18 +286,6 @@ static int64_t step(const idn_identity *id, int d, const int64_t *stride) {
   return d != IDN_NOAXIS && id->length[d] > 1 ? stride[d] : 0;
 }
 
-void idn_diagonal(int rank, const int64_t *size, const int64_t *stride,
-                  idn_stripe *s) {
-  s->first = s->step = s->count = 0;
-  if (rank < 2) return;
-  s->step = stride[rank - 2] + stride[rank - 1];
-  s->count = min64(size[rank - 2], size[rank - 1]);
-  for (int d = 0; d < rank - 2; d++) {
-    s->first += idn_middle(size[d], 0) * stride[d];
-    if (size[d] == 0) s->count = 0;
-  }
-}
-
 void idn_writetaps(const idn_identity *id, const int64_t *stride, float *data) {
   idn_taps taps;
   idn_run run = {0};

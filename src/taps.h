@@ -112,16 +112,6 @@ int idn_taps_next(idn_taps *taps, idn_run *run);
 /* Where the taps stand on the kernel axis `d`, as a position in the window. */
 int64_t idn_kernelposition(const idn_identity *id, int d);
 
-/* Elements of a buffer at equal steps. */
-typedef struct idn_stripe {
-  int64_t first, step, count;
-} idn_stripe;
-
-/* The one stripe of the identity that idn_identity_init describes, without a
-   cursor: sizes alone are the commonest call by far. */
-void idn_diagonal(int rank, const int64_t *size, const int64_t *stride,
-                  idn_stripe *s);
-
 /* Writes the taps into the window's elements; every other element must be zero
    already. Strides count elements; they are not negative, and the sum of
    (length - 1) * stride is at most 2^61. */

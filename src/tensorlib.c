@@ -454,9 +454,12 @@ static int circshift(lua_State *L) {
 
 /* -- Functions ----------------------------------------------------------- */
 
+/* zeros(n1, ..., nk [, keywords]): it serves as an initialiser, so the keywords
+   of one may stand last, and mean nothing. */
 static int zeros(lua_State *L) {
   int64_t size[IDN_MAXRANK];
   int rank = lua_gettop(L);
+  if (rank > 1 && lua_istable(L, rank)) rank--;
   idn_checksize(L, 1, rank, size, 1);
   idn_newtensor(L, rank, size, IDN_ROW, 1);
   return 1;

@@ -5,16 +5,19 @@ local core = require "idinit.core"
 
 local has_ffi, ffi = pcall(require, "ffi")
 
-local find, huge = string.find, math.huge
+local find, match, huge = string.find, string.match, math.huge
 local tonumber, tostring = tonumber, tostring
 
 local foreign = {}
 
+--- What is left for C; for nobody, where this file is loaded again.
+local given = core.foreign or {}
+
 --- What C cannot read by itself: the value of a cdata that is a number, and its
 --- text for errors; nothing for any other. LuaJIT's tonumber takes a type for a
 --- number, too. An integer that no double holds is infinite, or its remainder
---- if there is a modulus.
-function foreign.number(x, modulus)
+--- if there is a modulus above 0.
+function given.number(x, modulus)
   local n = tonumber(x)
   if n == nil then return end
   local text = tostring(x)
@@ -25,9 +28,12 @@ function foreign.number(x, modulus)
     return n, core.numbertext(n)
   end
 end
-core.setforeign(foreign.number)
 
 if not has_ffi then
+  function given.locate()
+    return "destination: tensor expected, got cdata"
+  end
+
   function foreign.data(t)
     core.checkself(t)
     error("data: the FFI of LuaJIT expected, which this Lua does not have", 2)
@@ -66,9 +72,6 @@ function foreign.data(t)
   return ffi.cast(foreign.header, t).data
 end
 
-local writer = ffi.typeof "struct { void (*write)(const void *, float *); } *"
-local write = ffi.cast(writer, core.writer).write
-
 --- How many floats a buffer holds: math.huge for a pointer, which does not
 --- tell; nil if it is no buffer of floats that may be written. A type is a cdata
 --- too, and no buffer.
@@ -84,16 +87,18 @@ local function capacity(dst)
   return room and tostring(dst) ~= ctype and room or nil
 end
 
---- Writes the identity of a plan over `dst`, or returns what is wrong with it,
---- and then `dst` is as it was.
+local floats, slots = ffi.typeof "float *", ffi.typeof "float **"
+
+--- Tells C where to write so many floats: puts the address into a slot of its
+--- own, or returns what is wrong with the buffer.
 ---@param dst ffi.cdata*   `float *`, `float[n]` or `float[?]`
----@param plan userdata    core.plan's
----@param numel number     its number of elements
+---@param slot userdata    that holds a `float *`
+---@param numel number
 ---@return string? wrong
-function foreign.write(dst, plan, numel)
+function given.locate(dst, slot, numel)
   local room = capacity(dst)
   if not room then
-    local ctype = tostring(ffi.typeof(dst)):match "^ctype<(.*)>$"
+    local ctype = match(tostring(ffi.typeof(dst)), "^ctype<(.*)>$")
     return "destination: float * or array of float expected, got " .. ctype
   elseif dst == nil then
     return "destination: float * expected, got a null pointer"
@@ -101,7 +106,7 @@ function foreign.write(dst, plan, numel)
     return "destination: array of " .. core.numbertext(numel)
       .. " floats expected, got one of " .. core.numbertext(room)
   end
-  write(ffi.cast("void *", plan), ffi.cast("float *", dst))
+  ffi.cast(slots, slot)[0] = ffi.cast(floats, dst)
 end
 
 return foreign

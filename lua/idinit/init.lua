@@ -3,9 +3,6 @@
 
 local core = require "idinit.core"
 local foreign = require "idinit.foreign"
-local keywords = require "idinit.keywords"
-
-local unpack = table.unpack or unpack -- luacheck: ignore
 
 ---@class idinit
 ---@field _VERSION string
@@ -15,41 +12,26 @@ local unpack = table.unpack or unpack -- luacheck: ignore
 ---@overload fun(rng: any, keywords?: idinit.Keywords): idinit.Partial
 local idinit = { _VERSION = "idinit 0.1.0" }
 
---- The core blames the third function up the stack, and so does this: the
---- script calls a front function, which calls build, which calls the core or
---- error. Nothing on that way may be a tail call.
-local function build(defaults, ...)
-  local spec, size = keywords.parse(defaults, ...)
-  if not spec then error(size, 3) end
-  if size.n > 0 then
-    return (core.create(spec, unpack(size, 1, size.n)))
-  end
-  core.check(spec)
-  return function(...)
-    return (build(spec, ...))
-  end
-end
-
-local identity_init, call = core.front(build)
-
 --- An identity of a size. Flux's `identity_init`, and more keywords.
 ---
 --- Values are float32. Rank 1 is zeros; rank 2 has `gain` at (i, i); rank 3 and
 --- more is (k1, ..., km, nin, nout) with `gain` at the middle of the kernel for
---- every (i, i). Raises an error for what is no size or keyword; without a size
---- returns a function that waits for one.
+--- every (i, i). Raises an error for what is no size or keyword, as a nil is;
+--- without a size returns a function that waits for one. A number of LuaJIT's FFI
+--- is a size too.
 ---
 --- Called as `identity_init([rng,] n1, ..., nk [, keywords])`, or with one
 --- table of sizes and keywords.
 ---@type fun(...: any): idinit.Tensor
-idinit.identity_init = identity_init
+idinit.identity_init = core.identity_init
 
 --- The tensor of a number or of nested tables of one shape.
 ---@type fun(nested: number|table): idinit.Tensor
 idinit.tensor = core.tensor
 
---- A tensor of zeros of that size, in row order.
----@type fun(...: integer): idinit.Tensor
+--- A tensor of zeros of that size, in row order. Behind the size keywords may
+--- stand, as for an initialiser, and are ignored.
+---@type fun(...: integer|idinit.Keywords): idinit.Tensor
 idinit.zeros = core.zeros
 
 --- Tensors joined along a dimension, which counts from 1, in row order. Their
@@ -67,43 +49,20 @@ idinit.load = core.load
 ---@type fun(x: any): boolean
 idinit.is_tensor = core.is_tensor
 
-local function write(dst, ...)
-  local spec, size = keywords.parse(nil, ...)
-  if not spec then error(size, 3) end
-  if type(dst) ~= "cdata" or not foreign.write then
-    return (core.into(dst, spec, unpack(size, 1, size.n)))
-  end
-  local wrong = foreign.write(dst, core.plan(spec, unpack(size, 1, size.n)))
-  if wrong then error(wrong, 3) end
-  return dst
-end
-
 --- Writes an identity over `dst`: every element of it.
 ---
---- `dst` is a tensor or view, whose size must be that of the result and is the
---- default for the sizes; or, under LuaJIT, a `float *`, `float[n]` or
---- `float[?]` of at least as many elements, with sizes given.
----@param dst idinit.Tensor|ffi.cdata*
----@param ... integer|idinit.Keywords sizes and keywords, or one table of both
----@return idinit.Tensor|ffi.cdata* dst
-function idinit.into(dst, ...)
-  return (write(dst, ...))
-end
-
-local function iterate(...)
-  local spec, size = keywords.parse(nil, ...)
-  if not spec then error(size, 3) end
-  return (core.taps(spec, unpack(size, 1, size.n)))
-end
+--- `dst` is a tensor or view, whose size must be that of the result, a window's
+--- if there is one, and is the default for the sizes; its order stays. Or, under
+--- LuaJIT, it is a `float *`, `float[n]` or `float[?]` of at least as many
+--- elements, with sizes given.
+---@type fun(dst: idinit.Tensor|ffi.cdata*, ...: any): idinit.Tensor|ffi.cdata*
+idinit.into = core.into
 
 --- Iterates over the non-zeros of an identity without making it:
 --- `for value, i1, ..., ik in idinit.taps(3, 3, {gain = 2})`. With a window the
 --- indices are those in the window. Each tap comes once, in no promised order.
----@param ... integer|idinit.Keywords sizes and keywords, or one table of both
----@return fun(): number?, ...
-function idinit.taps(...)
-  return (iterate(...))
-end
+---@type fun(...: any): fun(): number?, ...
+idinit.taps = core.taps
 
 local metatable, owners = core.metatable, core.owners
 if metatable then -- else this file is loaded again beside the same core
@@ -115,7 +74,7 @@ if metatable then -- else this file is loaded again beside the same core
   end
   for name, value in next, metatable do owners[name] = value end
   -- Scripts have no use for these, and could make records that lie.
-  core.metatable, core.owners, core.records = nil, nil, nil
+  core.metatable, core.owners, core.records, core.foreign = nil, nil, nil, nil
 end
 
-return setmetatable(idinit, { __call = call })
+return setmetatable(idinit, { __call = core.call })

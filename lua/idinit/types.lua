@@ -4,7 +4,7 @@
 -- this file.
 
 --- Keywords of an identity. One that does not exist is an error that suggests
---- the nearest.
+--- one that is near, or tells all.
 ---@class idinit.Keywords
 --- The value of the taps, rounded to float32. Default 1.
 ---@field gain? number
@@ -16,8 +16,9 @@
 ---@field layout? string
 --- Splits axis "o", whose extent it must divide. Default 1.
 ---@field groups? integer
---- The tap of an even kernel: of two in the middle the lower, Flux's, or the
---- higher, PyTorch's; or its position on each kernel axis. Default "lo".
+--- The tap of an even kernel: of two in the middle the lower, right for padding
+--- "same", or the higher, right for padding k/2; or its position on each kernel
+--- axis. Default "lo".
 ---@field center? "lo"|"hi"|integer[]
 --- What is done where outputs and inputs differ in number. Default "pad":
 --- zeros. "tile" repeats the identity; in "mean" and "split" the inputs that an

@@ -977,7 +977,6 @@ local function gather()
   addall(layers, 0)
   addall(core, 1)
   addall(again, 0)
-  addall(require "idinit.keywords", 0)
   list[#list + 1] = function(t, path)
     return t:save(type(path) == "string" and PATH or path)
   end

@@ -96,25 +96,6 @@ static void visit(const idn_identity *id, const int64_t *stride, char *visits) {
     }
 }
 
-/* The short way to the commonest identities is the same as the long one. */
-static void checkdiagonal(const idn_identity *id, const int64_t *stride) {
-  idn_identity plain = *id;
-  idn_taps taps;
-  idn_run run = {0};
-  idn_stripe got;
-  idn_identity_init(&plain, id->rank, id->length);
-  idn_diagonal(id->rank, id->length, stride, &got);
-  idn_taps_start(&taps, &plain);
-  int is_any = idn_taps_next(&taps, &run);
-  CHECK(got.count == (is_any ? run.length : 0));
-  for (int64_t k = 0; k < got.count; k++) {
-    int64_t at[IDN_MAXRANK];
-    idn_tap(&plain, &run, k, at);
-    CHECK(offset(&plain, stride, at) == got.first + k * got.step);
-  }
-  CHECK(!idn_taps_next(&taps, &run));
-}
-
 /* Every element of the window, and the gaps between, in a block that holds
    these and no more. */
 static void checkwindow(const idn_identity *id, const int64_t *stride,
@@ -127,7 +108,6 @@ static void checkwindow(const idn_identity *id, const int64_t *stride,
   for (int64_t k = 0; k < span; k++) data[k] = UNTOUCHED;
   idn_writetaps(id, stride, data);
   visit(id, stride, visits);
-  checkdiagonal(id, stride);
   do {
     int64_t k = offset(id, stride, at);
     int is_tap = define(id, at, &exact);

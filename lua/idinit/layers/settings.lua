@@ -6,7 +6,6 @@
 ---   list   the settings as the core reads them
 local core = require "idinit.core"
 local idinit = require "idinit"
-local keywords = require "idinit.keywords"
 local labels = require "idinit.labels"
 
 local unpack = table.unpack or unpack
@@ -188,7 +187,7 @@ local function readkeywords(kind, given)
     kw[name] = rawget(given, name)
   end
   for name in next, given do
-    if not listed[name] then return nil, keywords.unknown(name, known[kind]) end
+    if not listed[name] then return nil, core.unknown(name, known[kind]) end
   end
   return kw
 end

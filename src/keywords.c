@@ -1,0 +1,349 @@
+#include "keywords.h"
+
+#include <string.h>
+
+/* -- Values -------------------------------------------------------------- */
+
+/* Each keyword has a reader, which takes the value at the stack index `arg`
+   into the identity and raises what is wrong with it. Where the size is not
+   known yet, `id.rank` is 0, and positions and extents mean nothing. */
+
+IDN_NORETURN static void expected(const idn_call *c, int arg, const char *what,
+                                  const char *expects) {
+  idn_fail(c->L, 1, "%s: %s expected, got %s", what, expects,
+           idn_pushgot(c->L, arg));
+}
+
+/* The length of the list at `arg`. */
+static int listlength(const idn_call *c, int arg, const char *what,
+                      const char *expects) {
+  if (!lua_istable(c->L, arg)) expected(c, arg, what, expects);
+  int count = idn_listlength(c->L, arg);
+  if (count < 0)
+    idn_fail(c->L, 1, "%s: %s expected, got a table that is no list", what,
+             expects);
+  return count;
+}
+
+/* Which of `names` the value is. */
+static int choose(const idn_call *c, int arg, const char *what,
+                  const char *const *names, const char *expects) {
+  int k = 0;
+  if (lua_type(c->L, arg) != LUA_TSTRING) expected(c, arg, what, expects);
+  while (strcmp(names[k], lua_tostring(c->L, arg)) != 0)
+    if (!names[++k]) expected(c, arg, what, expects);
+  if (strlen(names[k]) != lua_rawlen(c->L, arg))
+    expected(c, arg, what, expects);
+  return k;
+}
+
+static void readgain(idn_call *c, int arg) {
+  if (lua_type(c->L, arg) != LUA_TNUMBER) expected(c, arg, "gain", "number");
+  c->id.gain = idn_todouble(c->L, arg);
+}
+
+static void readshift(idn_call *c, int arg) {
+  int known = c->id.rank > 0;
+  idn_checkshift(c->L, arg, known ? c->id.rank : IDN_MAXRANK,
+                 known ? c->id.size : NULL, c->id.shift, 1);
+}
+
+static void readlayout(idn_call *c, int arg) {
+  static const char *const expects =
+      "string of one \"o\", one \"i\" and other letters for kernel axes";
+  int outs = 0, ins = 0;
+  size_t length;
+  if (lua_type(c->L, arg) != LUA_TSTRING) expected(c, arg, "layout", expects);
+  const char *axes = lua_tolstring(c->L, arg, &length);
+  if (length > IDN_MAXRANK) expected(c, arg, "layout", expects);
+  for (int d = 0; d < (int)length; d++) {
+    int letter = axes[d] | 0x20; /* lower case, and no locale's letters */
+    if (letter < 'a' || letter > 'z') expected(c, arg, "layout", expects);
+    if (letter == 'o') outs++, c->id.o = d;
+    if (letter == 'i') ins++, c->id.i = d;
+  }
+  if (outs != 1 || ins != 1) expected(c, arg, "layout", expects);
+  c->id.g = c->id.o;
+  if (c->id.rank > 1 && (int)length != c->id.rank)
+    idn_fail(c->L, 1, "layout: \"%s\" names %d axes, the size has %d", axes,
+             (int)length, c->id.rank);
+}
+
+static void readgroups(idn_call *c, int arg) {
+  int64_t groups;
+  if (!idn_tointeger(c->L, arg, &groups) || groups < 1)
+    expected(c, arg, "groups", "positive integer");
+  if (c->id.rank < 2) return;
+  int64_t outputs = c->id.size[c->id.o];
+  if (outputs % groups != 0) {
+    const char *got = idn_pushgot(c->L, arg);
+    idn_fail(c->L, 1,
+             "groups: divisor of %s, the extent of axis \"o\" in dimension %d, "
+             "expected, got %s",
+             idn_pushnumber(c->L, (double)outputs), c->id.o + 1, got);
+  }
+  c->id.groups = groups;
+}
+
+/* The n-th kernel axis, counted from 0. */
+static int kernelaxis(const idn_identity *id, int n) {
+  int d = 0;
+  while (!idn_iskernel(id, d) || n-- > 0) d++;
+  return d;
+}
+
+/* Sets the position, counted from 1, of the taps on axis `d`. */
+static void setcenter(idn_call *c, int d, int64_t position) {
+  int64_t extent = c->id.size[d];
+  if (extent == 0) return;
+  if (position > extent)
+    idn_fail(c->L, 1, "center: %s out of range [1, %s] in dimension %d",
+             idn_pushnumber(c->L, (double)position),
+             idn_pushnumber(c->L, (double)extent), d + 1);
+  c->id.center[d] = position - 1;
+}
+
+static void readpositions(idn_call *c, int arg, const char *expects) {
+  int count = listlength(c, arg, "center", expects), known = c->id.rank > 1;
+  int axes = (known ? c->id.rank : IDN_MAXRANK) - 2;
+  if (known ? count != axes : count > axes)
+    idn_fail(c->L, 1,
+             "center: one position for each of %d kernel axes expected, got %d",
+             axes, count);
+  for (int n = 0; n < count; n++) {
+    int64_t position;
+    lua_rawgeti(c->L, arg, n + 1);
+    if (!idn_tointeger(c->L, -1, &position) || position < 1)
+      expected(c, -1, "center", "table of positive integers");
+    if (known) setcenter(c, kernelaxis(&c->id, n), position);
+    lua_pop(c->L, 1);
+  }
+}
+
+static void readcenter(idn_call *c, int arg) {
+  static const char *const names[] = {"lo", "hi", NULL};
+  static const char *const expects = "\"lo\", \"hi\" or a table of positions";
+  if (lua_istable(c->L, arg)) {
+    readpositions(c, arg, expects);
+    return;
+  }
+  int higher = choose(c, arg, "center", names, expects);
+  for (int d = 0; d < c->id.rank; d++)
+    c->id.center[d] = idn_middle(c->id.size[d], higher);
+}
+
+static void readfit(idn_call *c, int arg) {
+  static const char *const names[] = {"pad",   "tile",     "mean",
+                                      "split", "hadamard", NULL};
+  c->id.fit =
+      (idn_fit)choose(c, arg, "fit", names,
+                      "\"pad\", \"tile\", \"mean\", \"split\" or \"hadamard\"");
+}
+
+static void readorder(idn_call *c, int arg) {
+  static const char *const names[] = {"row", "col", NULL};
+  c->order = choose(c, arg, "order", names, "\"row\" or \"col\"");
+}
+
+/* The entry of the window for dimension `d`. */
+static void readrange(idn_call *c, int arg, int d) {
+  static const char *const expects = "{first, last} or {} in each dimension";
+  lua_State *L = c->L;
+  int64_t first, last;
+  int count = listlength(c, arg, "window", expects);
+  if (count == 0) return;
+  if (count != 2)
+    idn_fail(L, 1, "window: %s expected, got a table of %d in dimension %d",
+             expects, count, d + 1);
+  lua_rawgeti(L, arg, 1);
+  lua_rawgeti(L, arg, 2);
+  if (!idn_tointeger(L, -2, &first) || !idn_tointeger(L, -1, &last)) {
+    const char *got = idn_pushgot(L, -2);
+    idn_fail(L, 1, "window: %s expected, got {%s, %s} in dimension %d", expects,
+             got, idn_pushgot(L, -2), d + 1);
+  }
+  int64_t size = c->id.rank > 0 ? c->id.size[d] : IDN_MAXEXTENT;
+  int is_whole = first == 1 && last == 0 && (size == 0 || c->id.rank == 0);
+  if (first < 1 || last > size || (first > last && !is_whole))
+    idn_fail(L, 1,
+             "window: first <= last in range [1, %s] expected, got {%s, %s} in "
+             "dimension %d",
+             idn_pushnumber(L, (double)size), idn_pushnumber(L, (double)first),
+             idn_pushnumber(L, (double)last), d + 1);
+  c->id.first[d] = first - 1;
+  c->id.length[d] = last - first + 1;
+  lua_pop(L, 2);
+}
+
+static void readwindow(idn_call *c, int arg) {
+  int count = listlength(c, arg, "window", "table of ranges");
+  int rank = c->id.rank;
+  if (rank > 0 ? count != rank : count == 0 || count > IDN_MAXRANK)
+    idn_fail(c->L, 1,
+             "window: {first, last} or {} for each of %d dimensions expected, "
+             "got %d",
+             rank > 0 ? rank : IDN_MAXRANK, count);
+  for (int d = 0; d < count; d++) {
+    lua_rawgeti(c->L, arg, d + 1);
+    readrange(c, lua_gettop(c->L), d);
+    lua_pop(c->L, 1);
+  }
+}
+
+/* -- Keywords ------------------------------------------------------------ */
+
+/* All there are. A new one is a reader and a line here; IDN_KEYWORDS counts
+   them. They are read in this order, so a reader may use what those above it
+   have set: `groups` and `center` the axes of `layout`. */
+static const struct {
+  const char *name;
+  void (*read)(idn_call *c, int arg);
+} keywords[IDN_KEYWORDS] = {
+    {"gain", readgain},     {"shift", readshift},   {"layout", readlayout},
+    {"groups", readgroups}, {"center", readcenter}, {"fit", readfit},
+    {"order", readorder},   {"window", readwindow},
+};
+
+/* Pushes the list of their names. [-0, +1] */
+static void pushnames(lua_State *L) {
+  lua_createtable(L, IDN_KEYWORDS, 0);
+  for (int k = 0; k < IDN_KEYWORDS; k++) {
+    lua_pushstring(L, keywords[k].name);
+    lua_rawseti(L, -2, k + 1);
+  }
+}
+
+/* Which keyword the key at `arg` is. */
+static int find(lua_State *L, int arg) {
+  if (lua_type(L, arg) == LUA_TSTRING) {
+    const char *name = lua_tostring(L, arg);
+    for (int k = 0; k < IDN_KEYWORDS; k++)
+      if (strcmp(keywords[k].name, name) == 0 &&
+          strlen(name) == lua_rawlen(L, arg))
+        return k;
+  }
+  lua_pushvalue(L, arg);
+  pushnames(L);
+  int names = lua_gettop(L);
+  return idn_fail(L, 1, "%s", idn_pushunknown(L, names - 1, names));
+}
+
+/* Takes the values of keywords from the table at `keys`, and returns how many
+   sizes it lists. */
+static int readtable(idn_call *c, int keys) {
+  lua_State *L = c->L;
+  int listed = 0;
+  lua_pushnil(L);
+  while (lua_next(L, keys)) {
+    if (lua_type(L, -2) == LUA_TNUMBER) {
+      listed++;
+      lua_pop(L, 1);
+    } else {
+      lua_replace(L, c->values + find(L, -2));
+    }
+  }
+  return listed;
+}
+
+void idn_readkeywords(idn_call *c) {
+  idn_identity_init(&c->id, c->rank, c->size);
+  c->order = IDN_ROW;
+  for (int k = 0; c->values && k < IDN_KEYWORDS; k++)
+    if (!lua_isnil(c->L, c->values + k)) keywords[k].read(c, c->values + k);
+}
+
+/* Pushes the value at `arg`, a table as a copy. Those of windows nest two deep;
+   below that there is nothing that a keyword could mean. */
+static void pushcopy(lua_State *L, int arg, int depth) {
+  if (!lua_istable(L, arg) || depth == 0) {
+    lua_pushvalue(L, arg);
+    return;
+  }
+  lua_newtable(L);
+  lua_pushnil(L);
+  while (lua_next(L, arg)) { /* copy, key, value */
+    lua_pushvalue(L, -2);
+    pushcopy(L, lua_gettop(L) - 1, depth - 1);
+    lua_rawset(L, -5);
+    lua_pop(L, 1);
+  }
+}
+
+void idn_pushkeywords(const idn_call *c) {
+  for (int k = 0; k < IDN_KEYWORDS; k++) {
+    if (c->values)
+      pushcopy(c->L, c->values + k, 2);
+    else
+      lua_pushnil(c->L);
+  }
+}
+
+void idn_open_keywords(lua_State *L) {
+  pushnames(L);
+  lua_setfield(L, -2, "keywords");
+}
+
+/* -- The call ------------------------------------------------------------ */
+
+static int hasmetatable(lua_State *L, int arg) {
+  if (!lua_getmetatable(L, arg)) return 0;
+  lua_pop(L, 1);
+  return 1;
+}
+
+/* An rng is whatever cannot be a size, a tensor or keywords. */
+static int isrng(lua_State *L, int arg) {
+  double x;
+  switch (lua_type(L, arg)) {
+  case LUA_TNUMBER:
+    return 0;
+  case LUA_TFUNCTION:
+    return 1;
+  case LUA_TUSERDATA:
+    return !idn_totensor(L, arg);
+  case LUA_TTABLE:
+    return hasmetatable(L, arg);
+  default:
+    return idn_iscdata(L, arg) && !idn_foreignnumber(L, arg, 0, &x);
+  }
+}
+
+/* Reads the table at `keys`, if it is not 0, and pushes the sizes that it
+   lists. Returns how many there are. */
+static int readvalues(idn_call *c, int keys, int defaults) {
+  lua_State *L = c->L;
+  luaL_checkstack(L, IDN_KEYWORDS + IDN_MAXRANK + 8, "too many arguments");
+  c->values = lua_gettop(L) + 1;
+  for (int k = 0; k < IDN_KEYWORDS; k++) {
+    if (defaults)
+      lua_pushvalue(L, defaults - k); /* as upvalues are counted */
+    else
+      lua_pushnil(L);
+  }
+  if (!keys) return 0;
+  if (hasmetatable(L, keys))
+    idn_fail(L, 1, "keywords: plain table expected, got one with a metatable");
+  int listed = readtable(c, keys);
+  for (int d = 1; d <= listed && d <= IDN_MAXRANK; d++) lua_rawgeti(L, keys, d);
+  return listed;
+}
+
+void idn_readcall(idn_call *c, lua_State *L, int first, int defaults) {
+  int top = lua_gettop(L), keys = 0;
+  c->L = L;
+  c->values = 0;
+  if (top >= first && isrng(L, first)) first++;
+  if (top >= first && lua_istable(L, top)) keys = top--;
+  c->rank = top < first ? 0 : top - first + 1;
+  if (keys || defaults) {
+    int listed = readvalues(c, keys, defaults);
+    if (listed > 0 && c->rank > 0)
+      idn_fail(L, 1,
+               "sizes given both as arguments and in the table of keywords");
+    if (listed > 0) {
+      c->rank = listed;
+      first = c->values + IDN_KEYWORDS;
+    }
+  }
+  idn_checksize(L, first, c->rank, c->size, 1);
+}
