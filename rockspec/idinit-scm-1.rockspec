@@ -49,6 +49,7 @@ build = {
         "src/loop.c",
         "src/npy.c",
         "src/picture.c",
+        "src/safetensors.c",
         "src/storage.c",
         "src/taps.c",
         "src/tapslib.c",
