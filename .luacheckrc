@@ -1,4 +1,4 @@
--- What every Lua from 5.1 to 5.4 and LuaJIT has, and what only some have.
+-- What every Lua from 5.1 to 5.5 and LuaJIT has, and what only some have.
 std = "min"
 read_globals = {
   "jit", "loadstring", "setfenv", "unpack",
@@ -10,6 +10,7 @@ include_files = {
 }
 files["spec"] = { std = "+busted" }
 files["spec/hosts"] = { std = "+love+ngx_lua", read_globals = { "vim" } }
+files["spec/tools/newer.lua"] = { std = "lua54" }
 files["rockspec"] = { std = "rockspec" }
 
 -- Declarations for editors, without bodies.

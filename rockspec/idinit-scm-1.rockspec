@@ -16,7 +16,7 @@ description = {
 }
 
 dependencies = {
-  "lua >= 5.1, < 5.5",
+  "lua >= 5.1, < 5.6",
 }
 
 -- Only the C library's own mathematics, which has no header to look for.

@@ -36,7 +36,7 @@ describe("explain", function()
     proven(layers.Conv({ 3, 5 }, 6, 6, { pad = "same", groups = 3, dilation = 2,
       init = idinit { gain = -0.5 } }), -0.5)
     proven(layers.Embedding(4, 4, { init = idinit { gain = 3 } }), 3)
-    proven(layers.Dense(2, 2, { activation = layers.identity, bias = { 0, -0.0 } }))
+    proven(layers.Dense(2, 2, { activation = layers.identity, bias = { 0, 0 / -1 } }))
     assert.equal(3, select("#", layers.Dense(3, 3):explain()))
   end)
 
@@ -55,7 +55,7 @@ describe("explain", function()
     local layer = layers.Conv({ 3 }, 2, 2, { pad = 1 })
     layer.weight:set(1, 1, 1, 0.5)
     assert.same({ "weight (1, 1, 1) is 0.5, the padding's zero offset is at (2)" }, reasons(layer))
-    layer.weight:set(1, 1, 1, -0.0)
+    layer.weight:set(1, 1, 1, 0 / -1)
     proven(layer)
     layer.weight:set(2, 2, 2, 3)
     assert.same({ "gains differ: output 1 has 1, output 2 has 3" }, reasons(layer))
@@ -367,7 +367,7 @@ local function build(plan, draw)
   local layer = layers[plan.kind](plan.kernel, plan.nin, plan.nout, plan.options)
   for _ = 1, plan.edits or 0 do
     local flat = layer.weight:reshape(layer.weight:numel())
-    local value = pick(draw, { 0, 0, 1, plan.init.gain, 7, NAN, -0.0 })
+    local value = pick(draw, { 0, 0, 1, plan.init.gain, 7, NAN, 0 / -1 })
     if draw(2) == 1 then
       flat[draw(#flat)] = value
     else -- one of the taps, if there are any

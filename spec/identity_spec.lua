@@ -223,7 +223,7 @@ describe("Values", function()
     end)
   end
 
-  for name, gain in pairs { ["0"] = 0, ["-0"] = -0.0, ["too small for a float"] = -1e-60 } do
+  for name, gain in pairs { ["0"] = 0, ["-0"] = 0 / -1, ["too small for a float"] = -1e-60 } do
     it("of a gain that is " .. name .. " are all +0", function()
       assert.equal("", nonzeros(idinit(3, 3, { gain = gain })))
       assert.equal("", nonzeros(idinit(3, 2, 2, { gain = gain })))

@@ -98,7 +98,7 @@ describe("Flux's examples:", function()
 end)
 
 describe("An identity layer", function()
-  local special = { -0.0, 0, NAN, INF, -INF, 2 ^ -149, -2 ^ -149, 2 ^ 127, 0.1 }
+  local special = { 0 / -1, 0, NAN, INF, -INF, 2 ^ -149, -2 ^ -149, 2 ^ 127, 0.1 }
 
   it("moves bits: -0, NaN, infinities and the least floats", function()
     for _, batch in ipairs { 1, 3 } do
@@ -436,7 +436,7 @@ describe("An activation", function()
   end)
 
   it("of relu keeps NaN, and the sign of zero", function()
-    local y = layers.Dense(4, 4, { activation = layers.relu }) { NAN, -1, -0.0, INF }
+    local y = layers.Dense(4, 4, { activation = layers.relu }) { NAN, -1, 0 / -1, INF }
     assert.is_true(y[1] ~= y[1])
     assert.equal(0, y[2])
     assert.equal(-INF, 1 / y[3])
@@ -733,8 +733,8 @@ describe("Misuse of a layer", function()
 
   it("is caught where sizes overflow", function()
     local layer = layers.ConvTranspose({ 1, 1 }, 1, 1, { stride = 2 ^ 25 })
-    fails(function() local _ = layer(idinit.zeros(3, 3, 1, 1)) end, "ConvTranspose (1,1), 1 => 1: "
-      .. "not enough memory for a tensor of size 67108865×67108865×1×1")
+    fails(function() local _ = layer(idinit.zeros(3, 3, 1, 1)) end, "ConvTranspose (1,1), 1 => 1",
+      "memory", "size 67108865×67108865×1×1") -- which 32 bits cannot count
     layer = layers.ConvTranspose({ 1, 1 }, 1, 1, { stride = 2 ^ 30 })
     fails(function() local _ = layer(idinit.zeros(3, 3, 1, 1)) end,
       "ConvTranspose (1,1), 1 => 1 makes more than memory can hold: size 2147483649×")

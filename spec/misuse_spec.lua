@@ -380,21 +380,6 @@ describe("A finalizer older than the module", function()
   end)
 end)
 
-describe("The metatable of the module's metatable", function()
-  it("may be another: no large tensor is made then", function()
-    local own = debug.getmetatable(idinit(2))
-    local before = debug.getmetatable(own)
-    for _, other in ipairs { {}, { __index = {} } } do
-      debug.setmetatable(own, other)
-      local ok, message = pcall(idinit, 200, 200)
-      debug.setmetatable(own, before)
-      assert.is_false(ok)
-      assert.matches("the module's own values have been replaced$", message)
-    end
-    assert.equal(1, idinit(200, 200)(200, 200))
-  end)
-end)
-
 describe("The core", function()
   it("gives no access to what the module believes without a check", function()
     for _, name in ipairs { "metatable", "owners", "records", "foreign" } do

@@ -1,6 +1,7 @@
 local idinit = require "idinit"
 local core = require "idinit.core"
 local random = require "spec.support.random"
+local child = require "spec.tools.child"
 local fails = require "spec.support.fails"
 
 local unpack = table.unpack or unpack
@@ -254,45 +255,36 @@ end)
 
 describe("The size of a picture", function()
   local function edge(text) return #characters(lines(text)[1]) end
-  local t = idinit(700, 700)
-  local getenv = os.getenv
+  local t = idinit(7, 7)
 
-  local function terminal(columns, rows)
-    os.getenv = function(name) -- luacheck: ignore
-      if name == "COLUMNS" then return columns end
-      if name == "LINES" then return rows end
-      return getenv(name)
-    end
+  -- The columns and lines of a picture where the environment has these
+  -- variables.
+  local function extents(variables, arguments)
+    local code = ('io.write(require "idinit" (700, 700):spy(%s))'):format(arguments)
+    local text = child.must(("env -u COLUMNS -u LINES %s %s -e %s"):format(
+      variables, child.lua(), child.quote(code)))
+    return edge(text) .. " x " .. #lines(text)
   end
 
-  after_each(function() os.getenv = getenv end) -- luacheck: ignore
-
   it("is 80 x 24 where the terminal does not tell", function()
-    terminal(nil, nil)
-    assert.equal(80, edge(t:spy()))
-    assert.equal(24, #lines(t:spy()))
+    assert.equal("80 x 24", extents("", ""))
   end)
 
   it("is the terminal's where COLUMNS and LINES tell", function()
-    terminal("120", "50")
-    assert.equal(120, edge(t:spy()))
-    assert.equal(50, #lines(t:spy()))
+    assert.equal("120 x 50", extents("COLUMNS=120 LINES=50", ""))
   end)
 
   it("is 80 x 24 where they tell nonsense", function()
     for _, nonsense in ipairs { "", "0", "-5", "9e9", "wide", "99999999", "12.5", "0x40" } do
-      terminal(nonsense, nonsense)
-      assert.equal(80, edge(t:spy()))
-      assert.equal(24, #lines(t:spy()))
+      assert.equal("80 x 24", extents(("COLUMNS=%s LINES=%s"):format(nonsense, nonsense), ""))
     end
   end)
 
   it("is what the arguments say first of all", function()
-    terminal("120", "50")
-    assert.equal(40, edge(t:spy(40)))
-    assert.equal(50, #lines(t:spy(40)))
-    assert.equal(12, #lines(t:spy(40, 12)))
-    assert.equal(120, edge(t:spy(nil, 12)))
+    local variables = "COLUMNS=120 LINES=50"
+    assert.equal("40 x 50", extents(variables, "40"))
+    assert.equal("40 x 12", extents(variables, "40, 12"))
+    assert.equal("120 x 12", extents(variables, "nil, 12"))
   end)
 
   it("is an integer in range, or else an error in the caller's line", function()

@@ -1,5 +1,5 @@
 /* The only file that names a Lua version: the parts of the 5.4 C API that this
-   module uses, for Lua 5.1, 5.2, 5.3 and LuaJIT. */
+   module uses, for Lua 5.1 to 5.5 and LuaJIT. */
 #ifndef IDN_COMPAT_H
 #define IDN_COMPAT_H
 

@@ -131,4 +131,6 @@ void idn_open_text(lua_State *L) {
                                        {"spy", spy},
                                        {NULL, NULL}};
   idn_register(L, functions);
+  lua_pushnumber(L, MAX_CHARACTERS);
+  lua_setfield(L, -2, "mostcharacters");
 }

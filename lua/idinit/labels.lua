@@ -2,13 +2,16 @@
 
 local core = require "idinit.core"
 
+local ipairs = ipairs
+local concat, gsub, ceil = table.concat, string.gsub, math.ceil
+
 local labels = {}
 
 --- The columns that UTF-8 text takes on a terminal, for characters of one column.
 ---@param text string
 ---@return integer
 function labels.width(text)
-  local _, columns = text:gsub("[^\128-\191]", "")
+  local _, columns = gsub(text, "[^\128-\191]", "")
   return columns
 end
 
@@ -21,15 +24,15 @@ end
 function labels.join(numbers, separator, room)
   local parts = {}
   for k, n in ipairs(numbers) do parts[k] = core.numbertext(n) end
-  local text = table.concat(parts, separator)
+  local text = concat(parts, separator)
   for keep = #parts - 1, 0, -1 do
     if not room or labels.width(text) <= room then break end
-    local head = math.ceil(keep / 2)
+    local head = ceil(keep / 2)
     local shown = {}
     for k = 1, head do shown[k] = parts[k] end
     shown[head + 1] = "…"
     for k = #parts - keep + head + 1, #parts do shown[#shown + 1] = parts[k] end
-    text = table.concat(shown, separator)
+    text = concat(shown, separator)
   end
   return text
 end

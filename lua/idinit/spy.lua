@@ -3,12 +3,16 @@
 local core = require "idinit.core"
 local labels = require "idinit.labels"
 
-local os = os -- which a sandbox may lack
-local unpack = table.unpack or unpack
+local error, ipairs, tonumber, type = error, ipairs, tonumber, type
+local concat, insert, unpack = table.concat, table.insert, table.unpack or unpack
+local ceil, floor, huge, max, min = math.ceil, math.floor, math.huge, math.max, math.min
+local format, gmatch, match = string.format, string.gmatch, string.match
+local rep, sub = string.rep, string.sub
+local getenv = os and os.getenv -- a sandbox may have none
 
 local WIDTH = { name = "width", variable = "COLUMNS", default = 80, least = 10 }
 local HEIGHT = { name = "height", variable = "LINES", default = 24, least = 5 }
-local MOST = 10000
+local MOST = core.mostcharacters
 local GAP = "  " -- between slices side by side
 
 local function fits(n, limit)
@@ -18,18 +22,18 @@ end
 -- The argument if there is one, else what the terminal says, else the default.
 local function extent(n, limit)
   if n == nil then
-    local text = os and os.getenv and os.getenv(limit.variable)
-    n = type(text) == "string" and text:match("^%d+$") and tonumber(text)
+    local text = getenv and getenv(limit.variable)
+    n = type(text) == "string" and match(text, "^%d+$") and tonumber(text)
     return fits(n, limit) and n or limit.default
   end
   if fits(n, limit) then return n end
-  error(("%s: integer in range [%d, %d] expected, got %s"):format(
+  error(format("%s: integer in range [%d, %d] expected, got %s",
     limit.name, limit.least, MOST, core.gottext(n)), 3)
 end
 
 -- A picture's lines, all of them `columns` wide, inside a frame.
 local function framed(picture, columns)
-  local edge = ("─"):rep(columns)
+  local edge = rep("─", columns)
   local lines = { "┌" .. edge .. "┐" }
   for k, line in ipairs(picture) do lines[k + 1] = "│" .. line .. "│" end
   lines[#lines + 1] = "└" .. edge .. "┘"
@@ -46,13 +50,13 @@ local function caption(size, nonzeros, left, width, most)
     .. counted(nonzeros, "non-zero")
   if left > 0 then text = text .. ", " .. counted(left, "slice") .. " left out" end
   local lines = {}
-  for word in text:gmatch "%S+" do
+  for word in gmatch(text, "%S+") do
     local joined = #lines > 0 and lines[#lines] .. " " .. word or word
     if #lines > 0 and labels.width(joined) <= width then
       lines[#lines] = joined
     elseif #lines < most then
-      if labels.width(word) > width then word = word:sub(1, width - 1) .. "…" end
-      lines[#lines + 1] = word
+      local isshort = labels.width(word) <= width
+      lines[#lines + 1] = isshort and word or sub(word, 1, width - 1) .. "…"
     else
       break
     end
@@ -64,10 +68,10 @@ end
 local function labelwidth(size, count)
   local indices, rest = {}, count
   for d = 3, #size do
-    indices[d - 2] = math.min(size[d], rest)
-    rest = math.ceil(rest / size[d])
+    indices[d - 2] = min(size[d], rest)
+    rest = ceil(rest / size[d])
   end
-  return labels.width(labels.slice(indices, math.huge))
+  return labels.width(labels.slice(indices, huge))
 end
 
 -- How slices are laid out: how many across and down, the columns of each, and
@@ -75,18 +79,18 @@ end
 -- that is too large for two by two of them to be seen.
 local function plan(size, width, height)
   local count = labels.slices(size)
-  local most = math.floor((width + #GAP) / (9 + #GAP)) * math.floor(height / 4)
-  local label = math.min(width, labelwidth(size, math.min(count, most)))
+  local most = floor((width + #GAP) / (9 + #GAP)) * floor(height / 4)
+  local label = min(width, labelwidth(size, min(count, most)))
   local across = (count == 1 or 2 * label + #GAP > width) and 1 or 2
-  local down = math.min(2, math.ceil(count / across), math.floor(height / 4))
-  local columns = math.floor((width + #GAP) / across) - #GAP - 2
-  local rows = math.floor(height / down) - 3
-  columns = math.min(columns, math.ceil(size[2] / 2))
-  rows = math.min(rows, math.ceil(size[1] / 4))
-  local tile = math.max(label, columns + 2)
+  local down = min(2, ceil(count / across), floor(height / 4))
+  local columns = floor((width + #GAP) / across) - #GAP - 2
+  local rows = floor(height / down) - 3
+  columns = min(columns, ceil(size[2] / 2))
+  rows = min(rows, ceil(size[1] / 4))
+  local tile = max(label, columns + 2)
   return {
-    across = math.floor((width + #GAP) / (tile + #GAP)),
-    down = math.floor(height / (rows + 3)),
+    across = floor((width + #GAP) / (tile + #GAP)),
+    down = floor(height / (rows + 3)),
     tile = tile, rows = rows, columns = columns,
   }
 end
@@ -96,27 +100,27 @@ local function sliceof(t, size, k, grid)
   local indices = labels.indices(size, k)
   local picture = core.spy(t, grid.rows, grid.columns, unpack(indices))
   local lines = framed(picture, grid.columns)
-  table.insert(lines, 1, labels.slice(indices, grid.tile))
+  insert(lines, 1, labels.slice(indices, grid.tile))
   return lines
 end
 
 -- Adds slices, as many as find room, and returns how many.
 local function addslices(lines, t, size, width, height)
   local grid = plan(size, width, height)
-  local shown = math.min(labels.slices(size), grid.across * grid.down)
+  local shown = min(labels.slices(size), grid.across * grid.down)
   for first = 1, shown, grid.across do
     local row = {}
-    for k = first, math.min(shown, first + grid.across - 1) do
+    for k = first, min(shown, first + grid.across - 1) do
       for l, line in ipairs(sliceof(t, size, k, grid)) do
         row[l] = row[l] or {}
-        table.insert(row[l], line)
+        insert(row[l], line)
       end
     end
     for _, parts in ipairs(row) do
       for k = 1, #parts - 1 do
-        parts[k] = parts[k] .. (" "):rep(grid.tile - labels.width(parts[k]))
+        parts[k] = parts[k] .. rep(" ", grid.tile - labels.width(parts[k]))
       end
-      lines[#lines + 1] = table.concat(parts, GAP)
+      lines[#lines + 1] = concat(parts, GAP)
     end
   end
   return shown
@@ -151,11 +155,11 @@ return function(t, width, height)
   else
     local picture
     picture, nonzeros = core.spy(t, room - 2, width - 2)
-    local columns = math.min(width - 2, math.ceil((size[2] or 1) / 2))
+    local columns = min(width - 2, ceil((size[2] or 1) / 2))
     lines, shown = framed(picture, columns), 0
   end
   for _, line in ipairs(caption(size, nonzeros, slices - shown, width, most)) do
     lines[#lines + 1] = line
   end
-  return table.concat(lines, "\n")
+  return concat(lines, "\n")
 end

@@ -5,14 +5,17 @@
 local core = require "idinit.core"
 local labels = require "idinit.labels"
 
-local unpack = table.unpack or unpack
+local ipairs = ipairs
+local concat, unpack = table.concat, table.unpack or unpack
+local floor, max, min = math.floor, math.max, math.min
+local match, rep = string.match, string.rep
 
 local ROWS, COLUMNS = 24, 80
 local MATRIX_ROWS = ROWS - 4 -- the rest is for a header and a prompt
 local MARGIN, GAP = " ", "  "
 local ROOM = COLUMNS - #MARGIN
 local ACROSS, DOWN, DIAGONAL = "  …  ", "⋮", "  ⋱  "
-local BLANK = (" "):rep(5) -- as wide as ACROSS and DIAGONAL
+local BLANK = rep(" ", 5) -- as wide as ACROSS and DIAGONAL
 local EVERY = 5 -- rows or columns from one ellipsis to the next
 
 -- The matrix that a tensor has at the given indices from the third on; a
@@ -29,7 +32,7 @@ local function matrixof(t, size, indices)
     if not row[j] then
       at[1], at[2] = i, j
       local text = core.shortest(get(t, unpack(at, 1, rank)))
-      row[j] = { text = text, left = #text:match("^[^.eEfF]*") }
+      row[j] = { text = text, left = #match(text, "^[^.eEfF]*") }
     end
     return row[j].text, row[j].left
   end
@@ -44,8 +47,8 @@ local function measure(matrix, rows, from, step, room)
     local left, right = 0, 0
     for _, i in ipairs(rows) do
       local text, before = matrix.cell(i, j)
-      left = math.max(left, before)
-      right = math.max(right, #text - before)
+      left = max(left, before)
+      right = max(right, #text - before)
     end
     local count = #widths + 1
     if count > 1 and used + left + right + count * #GAP >= room then break end
@@ -61,9 +64,9 @@ local function rowtext(matrix, i, from, widths)
     local j = from + k - 1
     local text, left = matrix.cell(i, j)
     local after = j == matrix.columns and 0 or width.right - (#text - left)
-    texts[k] = (" "):rep(width.left - left) .. text .. (" "):rep(after)
+    texts[k] = rep(" ", width.left - left) .. text .. rep(" ", after)
   end
-  return table.concat(texts, GAP)
+  return concat(texts, GAP)
 end
 
 -- The line between the rows at the top and those at the bottom.
@@ -72,13 +75,13 @@ local function dottext(widths, phase)
   for k, width in ipairs(widths) do
     local whole = width.left + width.right
     if k % EVERY == phase then
-      local before = math.max(0, width.left - 1)
-      texts[k] = (" "):rep(before) .. DOWN .. (" "):rep(whole - before - 1)
+      local before = max(0, width.left - 1)
+      texts[k] = rep(" ", before) .. DOWN .. rep(" ", whole - before - 1)
     else
-      texts[k] = (" "):rep(whole)
+      texts[k] = rep(" ", whole)
     end
   end
-  return table.concat(texts, GAP)
+  return concat(texts, GAP)
 end
 
 -- Two functions: the text of a row, and of the line of dots.
@@ -89,7 +92,7 @@ local function layout(matrix, rows)
     return function(i) return MARGIN .. rowtext(matrix, i, 1, widths) end,
       function() return MARGIN .. dottext(widths, 1) end
   end
-  local half = math.floor((ROOM - #BLANK + 1) / 2) + 1
+  local half = floor((ROOM - #BLANK + 1) / 2) + 1
   local reversed, used = measure(matrix, rows, n, -1, half)
   local count, right = #reversed, {}
   for k = 1, count do right[k] = reversed[count + 1 - k] end
@@ -108,8 +111,8 @@ end
 -- Adds a matrix to the lines, in at most `height` of them.
 local function addmatrix(lines, matrix, height)
   local m, rows = matrix.rows, {}
-  local top = m > height and math.floor(height / 2) or m
-  local bottom = m > height and math.floor((height - 1) / 2) or 0
+  local top = m > height and floor(height / 2) or m
+  local bottom = m > height and floor((height - 1) / 2) or 0
   for i = 1, top do rows[i] = i end
   for i = m - bottom + 1, m do rows[#rows + 1] = i end
   local row, dots = layout(matrix, rows)
@@ -122,12 +125,12 @@ end
 -- How many slices to show at the start, besides the last, and how many rows of
 -- each. A slice takes two lines more than its rows.
 local function plan(count, rows)
-  local each = math.floor(ROWS / count) - 2
-  if each >= math.min(rows, 6) then
-    return count - 1, math.min(each, MATRIX_ROWS)
+  local each = floor(ROWS / count) - 2
+  if each >= min(rows, 6) then
+    return count - 1, min(each, MATRIX_ROWS)
   end
-  each = math.min(rows, 9)
-  return math.floor((ROWS - 2) / (each + 2)) - 1, each
+  each = min(rows, 9)
+  return floor((ROWS - 2) / (each + 2)) - 1, each
 end
 
 local function addslices(lines, t, size)
@@ -167,5 +170,5 @@ return function(t)
   else
     addslices(lines, t, size)
   end
-  return table.concat(lines, "\n")
+  return concat(lines, "\n")
 end

@@ -67,7 +67,7 @@ end
 
 local function values()
   local draw = random.new(random.seed)
-  local special = { 0 / 0, 1 / 0, -1 / 0, 1e300, -0.0, 2 ^ 24 + 1, 1e-46, 0.1 }
+  local special = { 0 / 0, 1 / 0, -1 / 0, 1e300, 0 / -1, 2 ^ 24 + 1, 1e-46, 0.1 }
   for _, named in ipairs(tensors()) do
     local name, t = named[1], named[2]
     local rank, size = t:dim(), { t:size() }

@@ -41,6 +41,8 @@ package.preload["busted.luajit"] = function()
   return function() end
 end
 
+if not pcall(require, "busted.options") then require "spec.tools.newer" () end
+
 -- Under pcall, busted ends the process with its status instead of raising nil.
 local ok, err = pcall(require "busted.runner",
   { standalone = false, output = "tally" })
