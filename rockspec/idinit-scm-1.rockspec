@@ -43,6 +43,7 @@ build = {
         "src/disk.c",
         "src/dtype.c",
         "src/filelib.c",
+        "src/forward.c",
         "src/keywords.c",
         "src/layer.c",
         "src/layerlib.c",

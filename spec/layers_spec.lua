@@ -55,6 +55,8 @@ describe("Flux's examples:", function()
     assert.same({ { 22, 0, 0 }, { 0, 0, 22 }, { 0, 0, 0 }, { 0, 0, 0 } },
       layer({ 1, 26, 2 }):totable())
     assert.equal(layer({ 1, 26, 2 }), layer(idinit.tensor { 1, 26, 2 }))
+    assert.same({ { { 22, 0 } }, { { 0, 22 } }, { { 0, 0 } }, { { 0, 0 } } },
+      layer({ { 1, 2 } }):totable())
   end)
 
   it("an inception block", function()
@@ -426,6 +428,84 @@ describe("Groups", function()
   end)
 end)
 
+describe("An initialiser", function()
+  local function same(layer, weight)
+    assert.equal(weight, layer.weight)
+  end
+
+  it("may be a weight, nested tables, or anything that can be called", function()
+    local weight = idinit(3, 2, 2, { gain = 7 })
+    same(layers.Conv({ 3 }, 2, 2, { init = weight }), weight)
+    same(layers.Conv({ 3 }, 2, 2, { init = weight:totable() }), weight)
+    same(layers.Conv({ 3 }, 2, 2, { init = idinit { gain = 7 } }), weight)
+    same(layers.Conv({ 3 }, 2, 2, { init = setmetatable({}, {
+      __call = function(_, ...) return idinit(..., 2, 2, { gain = 7 }) end }) }), weight)
+    same(layers.Embedding(2, 3, { init = { { 1, 2 }, { 3, 4 }, { 5, 6 } } }),
+      idinit.tensor { { 1, 2 }, { 3, 4 }, { 5, 6 } })
+    same(layers.Dense(2, 2, { init = idinit }), idinit(2, 2))
+    same(layers.Dense(2, 2, { init = idinit.zeros }), idinit.zeros(2, 2))
+    same(layers.Dense(2, 2, { init = idinit.identity_init }), idinit(2, 2))
+  end)
+end)
+
+describe("A batch of 0", function()
+  local function size(layer, ...)
+    return { layer(...):size() }
+  end
+
+  it("gives an empty result in every layer", function()
+    assert.same({ 3, 0 }, size(layers.Dense(5, 3), idinit.zeros(5, 0)))
+    assert.same({ 3, 2, 0, 4 }, size(layers.Dense(5, 3, { activation = math.abs }),
+      idinit.zeros(5, 2, 0, 4)))
+    for _, new in ipairs(constructors) do
+      for _, activation in ipairs { layers.relu, layers.identity, math.abs } do
+        assert.same({ 8, 7, 4, 0 }, size(new({ 3, 3 }, 2, 4, { pad = "same", bias = { 1, 2, 3, 4 },
+          activation = activation }), idinit.zeros(8, 7, 2, 0)))
+      end
+    end
+    assert.same({ 4, 0 }, size(layers.Embedding(3, 4), {}))
+    assert.same({ 4, 2, 0 }, size(layers.Embedding(3, 4), { {}, {} }))
+    assert.same({ 4, 2, 0, 3 }, size(layers.Embedding(3, 4), idinit.zeros(2, 0, 3)))
+    assert.same({ 3, 0 }, size(layers.Dense(2, 3), { {}, {} }))
+  end)
+
+  it("is told from a wrong number of channels", function()
+    local dense = layers.Dense(5, 3)
+    fails(function() local _ = dense(idinit.zeros(4, 0)) end,
+      "Dense 5 => 3 expects 5 inputs in dimension 1, got 4")
+  end)
+end)
+
+describe("An embedding", function()
+  it("gives a vector for each index of a tensor or of nested tables", function()
+    local draw = random.new(random.seed)
+    local layer = layers.Embedding(7, 3, { init = function(...)
+      return scatter(idinit.zeros(...), draw, 1)
+    end })
+    for _, size in ipairs { { 5 }, { 2, 3 }, { 3, 1, 2 }, { 2, 1, 1, 2 } } do
+      for _, order in ipairs { "row", "col" } do
+        local keywords = { order = order, unpack(size) }
+        local t = idinit(keywords)
+        for p in model.positions(size) do t[p] = draw(7) end
+        local y = layer(t)
+        assert.same({ 3, unpack(size) }, { y:size() })
+        for p in model.positions(size) do
+          for o = 1, 3 do assert.equal(layer.weight(o, t:get(unpack(p))), y:get(o, unpack(p))) end
+        end
+        assert.equal(y, layer(t:totable()))
+      end
+    end
+    assert.equal(layer(2), layer(idinit.tensor(2)))
+  end)
+
+  it("takes indices that float32 does not hold", function()
+    local layer = layers.Embedding(2 ^ 24 + 1, 1, { init = idinit.zeros })
+    layer.weight[1][2 ^ 24 + 1] = 5
+    assert.same({ { 5, 0 } }, layer({ 2 ^ 24 + 1, 2 ^ 24 }):totable())
+    assert.equal(5, layer(2 ^ 24 + 1)[1])
+  end)
+end)
+
 describe("An activation", function()
   it("is applied to every output", function()
     local layer = layers.Dense(3, 3, { activation = function(x) return x * x + 1 end })
@@ -445,6 +525,18 @@ describe("An activation", function()
     assert.equal(3, layers.relu(3))
     assert.equal(-3, layers.identity(-3))
     fails(function() return (layers.relu "3") end, 'relu: number expected, got string "3"')
+  end)
+
+  it("is what a layer was given, though `layers` be changed", function()
+    local real = layers.relu
+    local before = layers.Dense(1, 1, { activation = real })
+    layers.relu = function(x) return 2 * x end
+    local after = layers.Dense(1, 1, { activation = layers.relu })
+    local proofs = { (before:explain()), (after:explain()) }
+    local results = { before({ -3 })[1], after({ -3 })[1] }
+    layers.relu = real
+    assert.same({ true, false }, proofs)
+    assert.same({ 0, -6 }, results)
   end)
 
   it("may be anything that can be called, though its metatable be hidden", function()
@@ -519,9 +611,26 @@ describe("A layer's fields", function()
 
   it("keep the tensor that they are given", function()
     local bias, weight = idinit.zeros(2), idinit(2, 2)
-    local layer = layers.Dense(2, 2, { bias = bias, init = function() return weight end })
-    assert.is_true(rawequal(bias, layer.bias))
-    assert.is_true(rawequal(weight, layer.weight))
+    for _, init in ipairs { weight, function() return weight end } do
+      local layer = layers.Dense(2, 2, { bias = bias, init = init })
+      assert.is_true(rawequal(bias, layer.bias))
+      assert.is_true(rawequal(weight, layer.weight))
+    end
+  end)
+
+  it("are what a copy of the layer has too", function()
+    local function deepcopy(t)
+      if type(t) ~= "table" then return t end
+      local copy = {}
+      for k, v in pairs(t) do copy[deepcopy(k)] = deepcopy(v) end
+      return setmetatable(copy, deepcopy(getmetatable(t)))
+    end
+    local layer = layers.Conv({ 3 }, 2, 2, { pad = 1, activation = layers.relu })
+    local copy = deepcopy(layer)
+    assert.is_true(rawequal(layer.weight, copy.weight))
+    copy.weight = idinit(3, 2, 2, { gain = 2 })
+    assert.same({ { { 2 }, { 0 } } }, copy({ { { 1 }, { -1 } } }):totable())
+    assert.same({ { { 1 }, { 0 } } }, layer({ { { 1 }, { -1 } } }):totable())
   end)
 
   it("take a bias that is a view with gaps", function()
@@ -659,17 +768,29 @@ describe("Misuse of a constructor", function()
     local label = "Conv (3,3), 2 => 4: init: "
     local function init(f) return conv({ 3, 3 }, 2, 4, { init = f }) end
     local size = "tensor of size 3×3×2×4 expected, got "
-    fails(init(5), label .. "function expected, got 5")
-    fails(init(false), label .. "function expected, got boolean")
+    fails(init(5), label .. "function or tensor of size 3×3×2×4 expected, got 5")
+    fails(init(false), label .. "function or tensor of size 3×3×2×4 expected, got boolean")
     fails(init(function() end), label .. size .. "nil")
     fails(init(function() return {} end), label .. size .. "table")
     fails(init(function() return idinit(3, 3, 4, 2) end), label .. size .. "size 3×3×4×2")
     fails(init(function() return idinit(3, 3, 2) end), label .. size .. "size 3×3×2")
     fails(init(function() error("no luck", 0) end), label .. "no luck")
     fails(init(idinit { layout = "oi" }), label .. 'layout: "oi" names 2 axes')
-    fails(init(function() error({}) end), label .. "table: ")
     fails(dense(3, 4, { init = function() return idinit(3, 4) end }),
       "Dense 3 => 4: init: tensor of size 4×3 expected, got size 3×4")
+    fails(init(idinit(3, 3, 4, 2)), label .. size .. "size 3×3×4×2")
+    fails(dense(2, 2, { init = { { 1, 2 }, { 3 } } }),
+      "Dense 2 => 2: init: [2]: table of 2 expected, got one of 1")
+    fails(dense(2, 2, { init = { { 1, 2 } } }), "init: tensor of size 2×2 expected, got size 1×2")
+  end)
+
+  it("passes on an error of the initialiser that is no text", function()
+    local mine = setmetatable({}, { __tostring = function() return "mine" end })
+    for _, object in ipairs { mine, false, io.stdout } do
+      local ok, got = pcall(layers.Conv, { 3 }, 2, 2, { init = function() error(object) end })
+      assert.is_false(ok)
+      assert.is_true(rawequal(object, got))
+    end
   end)
 
   it("is caught where sizes overflow", function()
@@ -681,9 +802,6 @@ describe("Misuse of a constructor", function()
       "Dense 1 => 134217728: not enough memory to explain size 134217728×1")
     fails(function() layers.Conv({ 1 }, 1, 1, { pad = 2 ^ 53 })(idinit.zeros(1, 1, 1)) end,
       "Conv (1), 1 => 1 makes more than 2^53 outputs in dimension 1")
-    local embedding = layers.Embedding(2, 2, { init = idinit })
-    fails(function() embedding(idinit.zeros(2 ^ 27 + 1)) end,
-      "Embedding 2 => 2: tables of size 134217729 are too large")
     fails(conv({ 3 }, 1, 1, { dilation = 2 ^ 53, pad = "same" }), "Conv (3), 1 => 1: dilation: "
       .. "9007199254740992 would spread kernel 3 over more than 2^53")
     fails(conv({ 1, 2049 }, 1, 1, { dilation = 2 ^ 53 }), "would spread kernel 2049 over more")
@@ -700,10 +818,6 @@ describe("Misuse of a layer", function()
       "Conv (3,3), 2 => 4 expects 2 channels in dimension 3, got 5")
     fails(function() local _ = conv(idinit.zeros(5, 5, 2)) end, "Conv (3,3), 2 => 4 expects "
       .. "data of 4 dimensions (2 spatial, channels, batch), got 3")
-    fails(function() local _ = conv(idinit.zeros(5, 5, 2, 0)) end,
-      "Conv (3,3), 2 => 4 expects data that is not empty, got size 5×5×2×0")
-    fails(function() local _ = conv(idinit.zeros(0, 5, 2, 1)) end,
-      "Conv (3,3), 2 => 4 expects data that is not empty, got size 0×5×2×1")
     fails(function() local _ = conv() end,
       "Conv (3,3), 2 => 4 expects a tensor or nested tables, got nil")
     fails(function() local _ = conv("x") end,
@@ -719,6 +833,10 @@ describe("Misuse of a layer", function()
   end)
 
   it("tells the least extent that a kernel needs", function()
+    fails(function() local _ = conv(idinit.zeros(0, 5, 2, 1)) end, "Conv (3,3), 2 => 4 expects an "
+      .. "extent of 3 or more in dimension 1 (kernel 3, padding 0 + 0), got 0")
+    fails(function() local _ = layers.Conv({ 1 }, 1, 1, { pad = 2 })(idinit.zeros(0, 1, 1)) end,
+      "expects an extent of 1 or more in dimension 1 (kernel 1, padding 2 + 2), got 0")
     fails(function() local _ = conv(idinit.zeros(5, 2, 2, 1)) end, "Conv (3,3), 2 => 4 expects an "
       .. "extent of 3 or more in dimension 2 (kernel 3, padding 0 + 0), got 2")
     local layer = layers.Conv({ 3 }, 1, 1, { dilation = 4, pad = { 1, 2 }, stride = 3 })
@@ -756,66 +874,101 @@ describe("Misuse of a layer", function()
     fails(function() local _ = layer { 1, 27 } end,
       "Embedding 26 => 4 expects indices in range [1, 26], got 27 at position 2")
     fails(function() local _ = layer { 1, "2" } end, 'got string "2" at position 2')
-    fails(function() local _ = layer {} end, "Embedding 26 => 4 expects an index or more, got none")
     fails(function() local _ = layer { 1, nil, 3 } end,
       "Embedding 26 => 4 expects indices in range [1, 26], got nil at position 2")
-    fails(function() local _ = layer(idinit.tensor { { 1 } }) end,
-      "Embedding 26 => 4 expects an index or a list of them, got userdata")
+    fails(function() local _ = layer(idinit.tensor { { 1, 2 }, { 3, 0.5 } }) end,
+      "Embedding 26 => 4 expects indices in range [1, 26], got 0.5 at position 4")
+    fails(function() local _ = layer { { 1, 2 }, { 3, "4" } } end, 'got string "4" at position 4')
+    fails(function() local _ = layer { { 1, 2 }, { 3 } } end,
+      "Embedding 26 => 4 expects indices nested alike: table of 2, got one of another length")
+    fails(function() local _ = layer { { 1, 2 }, 3 } end, "nested alike: table of 2, got 3")
+    fails(function() local _ = layer { 1, { 2 } } end, "got table at position 2")
+    local deep = 1
+    for _ = 1, 32 do deep = { deep } end
+    fails(function() local _ = layer(deep) end,
+      "Embedding 26 => 4 expects indices of less than 32 dimensions")
+    assert.equal(32, layer(deep[1]):dim())
+    fails(function() local _ = layer(io.stdout) end, "an index or a list of them, got userdata")
     fails(function() local _ = layer() end, "expects an index or a list of them, got nil")
   end)
 
-  it("does not reach what a layer is made of", function()
-    assert.equal("idinit.Layer", getmetatable(conv))
+  it("of its functions is told from that of layers", function()
     fails(function() conv.explain() end, "layer expected, got nil")
     fails(function() conv.explain {} end, "layer expected, got table")
+    local meta = getmetatable(conv)
+    assert.equal("function", type(meta.__call))
+    for _, name in ipairs { "__call", "__newindex", "__tostring" } do
+      fails(function() meta[name]({}, 1, 2) end, "layer expected, got table")
+    end
+    fails(function() local _ = meta.__index(5, "bias") end, "layer expected, got 5")
   end)
 end)
 
 describe("The core of layers", function()
   local x, w = idinit.zeros(3, 1, 1), idinit(1, 1, 1)
-  local good = { 0, 1, 1, 1, 1, 1, 1, 0, 0, 0 }
+  local good = { 1, 1, 1, 1, 1, 1, 0, 0, 0 }
+  local conv = core.layer("label", "Conv", good)
 
-  local function with(k, value)
-    local list = { unpack(good) }
-    list[k] = value
-    return list
+  local function refuses(f, ...)
+    assert.is_false((pcall(f, ...)))
   end
 
-  it("trusts no settings", function()
-    for _, name in ipairs { "forward", "census", "lookup" } do
-      assert.is_false((pcall(core[name])))
-      assert.is_false((pcall(core[name], "label")))
-      for k = 1, #good do
-        for _, value in ipairs { "1", 0.5, -1, NAN, 2 ^ 60, {}, false } do
-          if not (value == -1 and k > 7 and k < 10) then
-            assert.is_false((pcall(core[name], "label", with(k, value), x, w)))
-          end
-        end
+  it("makes none that could not be run", function()
+    for k = 1, #good do
+      for _, value in ipairs { "1", 0.5, -1, NAN, 2 ^ 60, {}, false } do
+        local list = { unpack(good) }
+        list[k] = value
+        if not (value == -1 and k > 6 and k < 9) then refuses(core.layer, "label", "Conv", list) end
       end
-      assert.is_false((pcall(core[name], "label", { 0, 1, 1 }, x, w)))
-      assert.is_false((pcall(core[name], "label", { 0, 1, 1, 1, 1 }, x, w)))
-      assert.is_false((pcall(core[name], {}, good, x, w)))
-      local many = { 0, 1, 1, 1 }
-      for k = 5, 4 + 6 * 31 do many[k] = 1 end
-      assert.is_false((pcall(core[name], "label", many, x, w)))
     end
-    assert.is_true((pcall(core.forward, "label", good, x, w)))
+    refuses(core.layer, "label", "Conv", { 3, 4, 2, 1, 1, 1, 0, 0, 0 })
+    refuses(core.layer, "label", "Conv", { 4, 3, 2, 1, 1, 1, 0, 0, 0 })
+    refuses(core.layer, "label", "Conv", { 1, 1, 1, 3, 1, 2 ^ 53, 0, 0, 0 })
+    refuses(core.layer, "label", "Conv", { 1, 1, 1 })
+    refuses(core.layer, "label", "Conv", { 1, 1 })
+    refuses(core.layer, "label", "Embedding", good)
+    refuses(core.layer, "label", "Dense", good)
+    refuses(core.layer, "label", "conv", good)
+    refuses(core.layer, {}, "Conv", good)
+    refuses(core.layer, "label", "Conv")
+    local many = { 1, 1, 1 }
+    for k = 4, 3 + 6 * 31 do many[k] = 1 end
+    refuses(core.layer, "label", "Conv", many)
+    for k = 1, 6 do many[#many], many[k - 0] = nil, 1 end
+    assert.equal(30, #select(2, core.layer("label", "Conv", many)) - 2)
   end)
 
-  it("trusts no tensors", function()
-    for _, bad in ipairs { 1, "x", {}, idinit.zeros(2), io.stdout, print } do
-      assert.is_false((pcall(core.forward, "label", good, bad, w)))
-      assert.is_false((pcall(core.forward, "label", good, x, bad)))
-      assert.is_false((pcall(core.forward, "label", good, x, w, bad)))
-      assert.is_false((pcall(core.census, "label", good, nil, bad)))
-      assert.is_false((pcall(core.nextnonzero, bad, bad)))
-      assert.is_false((pcall(core.map, "label", bad, 5)))
+  it("knows a layer from all else", function()
+    for _, name in ipairs { "forward", "census", "weights", "axis", "map" } do
+      for _, bad in ipairs { x, io.stdout, "label", {}, 5, print, coroutine.create(print) } do
+        refuses(core[name], bad, x, w)
+        refuses(core[name], bad, w, 1)
+        refuses(core[name], bad, 1, 1, 1)
+      end
+      refuses(core[name])
     end
-    local col = idinit(2, 2, { order = "col" })
-    assert.is_false((pcall(core.map, "label", col[1], math.abs)))
-    assert.is_false((pcall(core.nextnonzero, w, 0)))
-    assert.is_false((pcall(core.nextnonzero, w, 1.5)))
-    assert.is_nil((core.nextnonzero(w, 2 ^ 50)))
+    assert.is_true((pcall(core.forward, conv, x, w)))
+  end)
+
+  it("trusts no arguments", function()
+    for _, bad in ipairs { 1, "x", {}, idinit.zeros(2), io.stdout, print, conv } do
+      refuses(core.forward, conv, bad, w)
+      refuses(core.forward, conv, x, bad)
+      refuses(core.forward, conv, x, w, bad)
+      refuses(core.census, conv, bad)
+      refuses(core.weights, conv, bad, 1)
+      refuses(core.map, conv, bad, 5)
+    end
+    local embedding = core.layer("label", "Embedding", { 3, 2, 1 })
+    refuses(core.forward, embedding, 1, idinit(3, 2))
+    refuses(core.forward, embedding, 4, idinit(2, 3))
+    for _, bad in ipairs { 0, 2, 1.5, NAN, "1", {}, 2 ^ 60 } do
+      refuses(core.weights, conv, w, bad)
+      refuses(core.axis, conv, bad, 1, 1)
+      refuses(core.axis, conv, 1, 1, bad)
+      if bad ~= 2 then refuses(core.axis, conv, 1, bad, 1) end
+    end
+    refuses(core.map, conv, idinit(2, 2, { order = "col" })[1], math.abs)
   end)
 
   it("bears a tensor that is finalized on the way", function()
@@ -833,7 +986,7 @@ describe("The core of layers", function()
     layer = layers.Dense(2, 2)
     fails(function() local _ = layer(data) end, "expects a tensor or nested tables")
     local y = idinit.zeros(3)
-    pcall(core.map, "label", y, function(v)
+    pcall(core.map, conv, y, function(v)
       finalize(y)
       return v
     end)

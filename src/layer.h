@@ -1,82 +1,151 @@
-/* What dense and convolution layers compute. Pure C: knows no Lua.
+/* What a layer joins: which outputs with which inputs, at which offset, with
+   which extents, by which element of its weight. Pure C: knows no Lua. Running
+   a layer (forward.h), counting its weights and proving it an identity ask
+   here, and know no more of it.
 
-   Every layer here is one sum. Its axes have a coarse side and a fine side: in
-   a convolution the output is coarse and the input fine, in a transposed one it
-   is the other way round. Tap t of an axis (from 0) joins the coarse position p
-   with the fine position p * stride + t * dilation - low, and adds weight times
-   input to the output there. A dense layer has no axes.
+   Every layer is one sum. Its axes have a coarse side and a fine side: in a
+   convolution the output is coarse and the input fine, in a transposed one it
+   is the other way round. Kernel position k of an axis joins the coarse
+   position p with the fine position p * stride + offset(k), and adds weight
+   times input to the output there. A dense layer has no axes.
 
-   Weights that are exactly 0 are skipped: what they would be multiplied with,
-   NaN and infinity too, is never seen. Where no output has more than one weight
-   other than 0, it is the product itself, not a sum that starts from 0, and a
-   weight of 1 moves bits: so an identity returns its input bit for bit. */
+   Positions and channels count from 0. */
 #ifndef IDN_LAYER_H
 #define IDN_LAYER_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
 #define IDN_MAXAXES 30
 
+/* All that sets one kind of layer apart from another. */
+typedef struct idn_kind {
+  const char *name;
+  int has_axes;
+  int transposed;
+  int flipped;  /* the last kernel position has the least offset */
+  int outfirst; /* of the weight's channels, outputs come before inputs */
+  int lookup;   /* its data are not inputs, but the number of the one that is 1
+                   where all others are 0 */
+} idn_kind;
+
+/* The kind of that name, or NULL. */
+const idn_kind *idn_findkind(const char *name);
+
 typedef struct idn_axis {
-  int64_t in, out; /* extents of the data */
-  int64_t kernel, stride, dilation;
-  int64_t low;     /* padding before the fine side; may be negative */
-  int64_t wstride; /* of the weight, in elements */
+  int64_t kernel, stride, dilation; /* > 0; dilation * (kernel - 1) <= 2^53 */
+  int64_t low, high; /* padding of the fine side; may be negative */
+  int64_t outpad;
 } idn_axis;
 
-/* Inputs and outputs lie without gaps in the order (axes..., channels, batch),
-   the last fastest. The weight may have any strides. Input i of a group and
-   output o of a group meet in the weight at i * istride + o * ostride from
-   where the group starts, which is gstride from the group before. */
+/* No number is further from 0 than 2^53. */
 typedef struct idn_layer {
+  const idn_kind *kind;
   int axes;
-  int transposed;
-  int flipped;       /* tap t takes kernel element kernel - 1 - t */
   int64_t groups;    /* divides nin and nout */
   int64_t nin, nout; /* channels, all groups together */
-  int64_t batch;
-  int64_t istride, ostride, gstride;
   idn_axis axis[IDN_MAXAXES];
 } idn_layer;
 
-/* The extent that an axis gives to the output: 0 or less if the input is too
-   small for it, INT64_MAX if it, or a number on the way, is past 2^53. */
-int64_t idn_outextent(const idn_axis *axis, int transposed, int64_t high,
-                      int64_t outpad);
+/* Whether the numbers of a layer, none further from 0 than 2^53, fit each
+   other. All that follows trusts them. */
+int idn_islayer(const idn_layer *layer);
 
-/* y += layer(x), where y is all +0. Extents are > 0 and those of y are what
-   idn_outextent says, or less. Returns 0 if there is no memory to work in, with
-   y still as it was. */
-int idn_forward(const idn_layer *layer, const float *weight, const float *x,
-                float *y);
+/* Channels of a group. */
+static inline int64_t idn_ins(const idn_layer *l) { return l->nin / l->groups; }
+static inline int64_t idn_outs(const idn_layer *l) {
+  return l->nout / l->groups;
+}
 
-/* y[p][o][b] += bias[o * stride] for `positions` positions. A bias of 0 leaves
-   the sign of a zero alone. */
-void idn_addbias(float *y, const float *bias, int64_t stride, int64_t positions,
-                 int64_t channels, int64_t batch);
+/* -- An axis ------------------------------------------------------------- */
 
-/* y = y < 0 ? 0 : y, which keeps NaN and -0. */
-void idn_relu(float *y, int64_t count);
+/* Sets all padding to Flux's "same", which multiplies the extents of a
+   transposed layer by its stride. Returns 0 if that is past 2^53. */
+int idn_padsame(idn_layer *layer);
 
-/* How many weights are not 0, in all and for each output, each input and each
-   kernel position; the arrays are the caller's. */
-typedef struct idn_census {
-  int64_t total;
-  int64_t *outs, *ins, *taps;
-} idn_census;
+/* The padding that gives a kernel position the offset 0 and, at stride 1, keeps
+   extents. */
+void idn_padfor(const idn_layer *layer, int axis, int64_t k, int64_t *low,
+                int64_t *high);
+
+/* The output's extent for that of the input: 0 or less if that is too small,
+   INT64_MAX if it is past all numbers. */
+int64_t idn_outextent(const idn_layer *layer, int axis, int64_t in);
+
+/* The least extent of the input that gives any output. */
+int64_t idn_leastextent(const idn_layer *layer, int axis);
+
+int64_t idn_offset(const idn_layer *layer, int axis, int64_t k);
+
+/* Whether a kernel position, which goes to k, has the offset 0. It may be
+   outside of the kernel. Where there is none, k is the last before it. */
+int idn_zeroposition(const idn_layer *layer, int axis, int64_t *k);
+
+/* The number of the kernel position with the offset 0 on every axis, or -1. The
+   weight must have been counted. */
+int64_t idn_zerotap(const idn_layer *layer);
+
+/* What a kernel position joins, for extents of input and output: `count`
+   positions in steps of their own. Returns 0 if it meets padding only. */
+typedef struct idn_reach {
+  int64_t count, in, out, instep, outstep;
+} idn_reach;
+int idn_reachof(const idn_layer *layer, int axis, int64_t k, int64_t in,
+                int64_t out, idn_reach *r);
+
+/* -- The weight ---------------------------------------------------------- */
+
+/* Its size: an extent for each axis, then two of channels. Returns the rank. */
+int idn_weightsize(const idn_layer *layer, int64_t *size);
+
+/* A weight by its elements and strides, which are the caller's. */
+typedef struct idn_weight {
+  const float *data;
+  const int64_t *stride;
+  int64_t in, out, group; /* steps from one to the next, in elements */
+} idn_weight;
+void idn_viewweight(const idn_layer *layer, const float *data,
+                    const int64_t *stride, idn_weight *w);
 
 /* The number of kernel positions. */
 int64_t idn_counttaps(const idn_layer *layer);
 
-/* Adds up the weights of a layer; all counts are 0 before. */
-void idn_takecensus(const idn_layer *layer, const float *weight,
-                    idn_census *census);
+/* The first element of kernel position number `tap`, the last axis running
+   fastest; its position on each axis goes to `at`. */
+const float *idn_locate(const idn_layer *layer, const idn_weight *w,
+                        int64_t tap, int64_t *at);
 
-/* The first of the weights from `from` to `count` that is not 0, or `count`. */
-int64_t idn_findnonzero(const float *w, int64_t from, int64_t count);
+/* The element of a kernel position, from idn_locate, that joins an input and an
+   output; NULL if they are in different groups. */
+const float *idn_weightat(const idn_layer *layer, const idn_weight *w,
+                          const float *from, int64_t in, int64_t out);
+
+/* Calls f for each weight of a kernel position that is not 0, as the memory
+   has them. */
+typedef void idn_weightfunction(void *state, int64_t in, int64_t out);
+void idn_eachweight(const idn_layer *layer, const idn_weight *w,
+                    const float *from, idn_weightfunction *f, void *state);
+
+/* The first weight of a kernel position from number n on that is not 0, in
+   the order of the weight's indices; or, where `straight`, of those that join
+   a channel with the same one. Returns its number, or -1. */
+typedef struct idn_entry {
+  float value;
+  int64_t in, out, index[2]; /* the last two indices in the weight */
+} idn_entry;
+int64_t idn_nextweight(const idn_layer *layer, const idn_weight *w,
+                       const float *from, int straight, int64_t n,
+                       idn_entry *e);
+
+/* How many weights are not 0, in all and for each output, each input and each
+   kernel position; the arrays are the caller's, and 0 before. */
+typedef struct idn_census {
+  int64_t total;
+  int64_t *outs, *ins, *taps;
+} idn_census;
+void idn_takecensus(const idn_layer *layer, const idn_weight *w,
+                    idn_census *census);
 
 #pragma GCC visibility pop
 

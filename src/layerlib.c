@@ -1,75 +1,102 @@
-/* Layers between Lua and layer.c. lua/idinit/layers calls these from
-   functions that the script calls, so the script to blame stands at level 2.
-
-   A layer comes as its label, which errors begin with, and its settings, a
-   list: kind, groups, nin, nout, and for each kernel axis kernel, stride,
-   dilation, low, high, outpad. Nothing of it is trusted. */
+/* Layers between Lua and layer.c. A layer is a userdata that is made once, from
+   settings that are checked then; a call checks what can have changed since:
+   weight, bias and data. lua/idinit/layers calls these from functions that the
+   script calls, so the script to blame stands at level 2. */
 #include <string.h>
 
-#include "layer.h"
+#include "forward.h"
 #include "tensor.h"
 
 #define BLAME 2
 
-enum { TRANSPOSED = 1, FLIPPED = 2 }; /* bits of the kind */
-enum { HEAD = 4, EACH = 6 };          /* settings, and those of an axis */
+typedef struct layer {
+  uintptr_t tag; /* tagof(this) */
+  idn_layer it;
+  char label[]; /* what errors begin with */
+} layer;
 
-typedef struct call {
-  lua_State *L;
-  const char *label;
-  idn_layer layer;
-  int64_t high[IDN_MAXAXES], outpad[IDN_MAXAXES];
-  int rank;                  /* of the data */
-  int64_t size[IDN_MAXRANK]; /* of the result */
-} call;
-
-/* -- Settings ------------------------------------------------------------ */
-
-static int64_t setting(call *c, int k, int64_t least) {
-  int64_t n;
-  lua_rawgeti(c->L, 2, k);
-  if (!idn_tointeger(c->L, -1, &n) || n < least)
-    idn_fail(c->L, BLAME, "setting %d: integer expected, got %s", k,
-             idn_pushgot(c->L, -1));
-  lua_pop(c->L, 1);
-  return n;
+static uintptr_t tagof(const void *p) {
+  static const char mark; /* only its address counts */
+  return (uintptr_t)&mark ^ (uintptr_t)p;
 }
 
-/* Reads label and settings from arguments 1 and 2. */
-static void readlayer(call *c, lua_State *L) {
-  idn_layer *l = &c->layer;
-  memset(c, 0, sizeof *c);
-  c->L = L;
-  if (lua_type(L, 1) != LUA_TSTRING || !lua_istable(L, 2))
-    idn_fail(L, BLAME, "label and settings expected, got %s",
-             idn_pushgot(L, 1));
-  c->label = lua_tostring(L, 1);
-  size_t count = lua_rawlen(L, 2);
-  if (count < HEAD || count > HEAD + EACH * IDN_MAXAXES ||
-      (count - HEAD) % EACH != 0)
-    idn_fail(L, BLAME, "settings: %d and %d for each axis expected, got %d",
-             HEAD, EACH, (int)count);
-  l->axes = (int)(count - HEAD) / EACH;
-  l->transposed = (setting(c, 1, 0) & TRANSPOSED) != 0;
-  l->flipped = (setting(c, 1, 0) & FLIPPED) != 0;
-  l->groups = setting(c, 2, 1);
-  l->nin = setting(c, 3, 1);
-  l->nout = setting(c, 4, 1);
-  l->batch = 1;
-  if (l->nin % l->groups != 0 || l->nout % l->groups != 0)
-    idn_fail(L, BLAME, "groups: divisor of both channels expected, got %s",
-             idn_pushnumber(L, (double)l->groups));
-  for (int d = 0, k = HEAD; d < l->axes; d++, k += EACH) {
-    l->axis[d].kernel = setting(c, k + 1, 1);
-    l->axis[d].stride = setting(c, k + 2, 1);
-    l->axis[d].dilation = setting(c, k + 3, 1);
-    l->axis[d].low = setting(c, k + 4, -IDN_MAXEXTENT);
-    c->high[d] = setting(c, k + 5, -IDN_MAXEXTENT);
-    c->outpad[d] = setting(c, k + 6, 0);
+static const layer *checklayer(lua_State *L, int arg) {
+  const layer *l = lua_touserdata(L, arg);
+  if (!l || lua_rawlen(L, arg) < sizeof *l || l->tag != tagof(l))
+    idn_fail(L, BLAME, "layer expected, got %s", idn_pushgot(L, arg));
+  return l;
+}
+
+/* -- Making a layer ------------------------------------------------------ */
+
+static void pushlist(lua_State *L, int64_t count, const int64_t *list) {
+  lua_createtable(L, (int)count, 0);
+  for (int64_t k = 0; k < count; k++) {
+    idn_pushinteger(L, list[k]);
+    lua_rawseti(L, -2, (int)k + 1);
   }
 }
 
+/* layer(label, kind, settings, same): a layer, the size of its weight, its
+   padding, and whether it is transposed and a lookup. Settings list nin, nout,
+   groups, and for each axis kernel, stride, dilation, low, high and outpad; the
+   padding may be "same" instead. Nothing, if that is past all numbers. */
+static int makelayer(lua_State *L) {
+  enum { HEAD = 3, EACH = 6 };
+  int64_t n[HEAD + EACH * IDN_MAXAXES] = {0}, size[IDN_MAXRANK];
+  lua_settop(L, 4);
+  const char *label = luaL_checkstring(L, 1), *kind = luaL_checkstring(L, 2);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  size_t count = lua_rawlen(L, 3), length = strlen(label) + 1;
+  luaL_argcheck(L, count <= sizeof n / sizeof *n, 3, "too many settings");
+  for (size_t k = 0; k < count; k++) {
+    lua_rawgeti(L, 3, (int)k + 1);
+    luaL_argcheck(L, idn_tointeger(L, 5, &n[k]), 3, "integers expected");
+    lua_settop(L, 4);
+  }
+  layer *l = lua_newuserdata(L, sizeof *l + length);
+  memset(l, 0, sizeof *l);
+  memcpy(l->label, label, length);
+  l->it.kind = idn_findkind(kind);
+  l->it.axes = (int)(count / EACH);
+  l->it.nin = n[0], l->it.nout = n[1], l->it.groups = n[2];
+  for (int d = 0; d < l->it.axes; d++) {
+    const int64_t *a = n + HEAD + EACH * d;
+    l->it.axis[d] = (idn_axis){a[0], a[1], a[2], a[3], a[4], a[5]};
+  }
+  luaL_argcheck(L, idn_islayer(&l->it), 3, "no layer");
+  l->tag = tagof(l);
+  if (lua_toboolean(L, 4) && !idn_padsame(&l->it)) return 0;
+  pushlist(L, idn_weightsize(&l->it, size), size);
+  for (int d = 0; d < l->it.axes; d++) {
+    n[2 * d] = l->it.axis[d].low;
+    n[2 * d + 1] = l->it.axis[d].high;
+  }
+  pushlist(L, 2 * l->it.axes, n);
+  lua_pushboolean(L, l->it.kind->transposed);
+  lua_pushboolean(L, l->it.kind->lookup);
+  return 5;
+}
+
+/* integer(value): the integer that a value is, or nothing. */
+static int integer(lua_State *L) {
+  int64_t n;
+  lua_settop(L, 1);
+  if (!idn_tointeger(L, 1, &n)) return 0;
+  idn_pushinteger(L, n);
+  return 1;
+}
+
 /* -- Weight and bias ----------------------------------------------------- */
+
+/* A layer at work on the arguments of a call. */
+typedef struct call {
+  lua_State *L;
+  const char *label;
+  idn_pass pass;
+  int rank; /* of the result */
+  int64_t size[IDN_MAXRANK];
+} call;
 
 /* Raises unless the tensor at `arg` has the size. */
 static const idn_tensor *checkpart(const call *c, int arg, const char *what,
@@ -85,28 +112,29 @@ static const idn_tensor *checkpart(const call *c, int arg, const char *what,
   return t;
 }
 
-/* The tensor at `arg` as the layer's weight, whose strides it takes. */
-static const idn_tensor *checkweight(call *c, int arg) {
-  idn_layer *l = &c->layer;
-  int64_t size[IDN_MAXRANK], ins = l->nin / l->groups;
-  int64_t outs = l->nout / l->groups;
-  int m = l->axes, outfirst = m == 0 || l->transposed;
-  for (int d = 0; d < m; d++) size[d] = l->axis[d].kernel;
-  size[m] = m == 0 ? l->nout : l->transposed ? outs : ins;
-  size[m + 1] = outfirst ? l->nin : l->nout;
-  const idn_tensor *w = checkpart(c, arg, "weight", m + 2, size);
-  const int64_t *stride = idn_stride(w);
-  for (int d = 0; d < m; d++) l->axis[d].wstride = stride[d];
-  l->istride = stride[outfirst ? m + 1 : m];
-  l->ostride = stride[outfirst ? m : m + 1];
-  l->gstride = outfirst ? ins * l->istride : outs * l->ostride;
+/* Reads a layer and its weight from two arguments. */
+static const idn_tensor *readcall(call *c, lua_State *L, int self, int weight) {
+  int64_t size[IDN_MAXRANK];
+  const layer *l = checklayer(L, self);
+  c->L = L;
+  c->label = l->label;
+  c->pass.layer = &l->it;
+  const idn_tensor *w =
+      checkpart(c, weight, "weight", idn_weightsize(&l->it, size), size);
+  idn_viewweight(&l->it, w->data, idn_stride(w), &c->pass.weight);
   return w;
+}
+
+/* What allocates can run a script's finalizers, and those of tensors too. */
+static void recheck(const call *c, int arg) {
+  if (!idn_totensor(c->L, arg))
+    idn_fail(c->L, BLAME, "%s: a tensor has been finalized", c->label);
 }
 
 /* -- Data ---------------------------------------------------------------- */
 
 static void checkrank(const call *c, const idn_tensor *x) {
-  int m = c->layer.axes;
+  int m = c->pass.layer->axes;
   if (m == 0 && x->rank == 0)
     idn_fail(c->L, BLAME, "%s expects data of 1 dimension or more, got 0",
              c->label);
@@ -118,59 +146,48 @@ static void checkrank(const call *c, const idn_tensor *x) {
 }
 
 static void checkchannels(const call *c, const idn_tensor *x) {
-  int m = c->layer.axes;
-  if (x->dim[m] != c->layer.nin) {
-    const char *wanted = idn_pushnumber(c->L, (double)c->layer.nin);
-    idn_fail(c->L, BLAME, "%s expects %s %s in dimension %d, got %s", c->label,
-             wanted, m == 0 ? "inputs" : "channels", m + 1,
-             idn_pushnumber(c->L, (double)x->dim[m]));
-  }
-  if (x->numel == 0)
-    idn_fail(c->L, BLAME, "%s expects data that is not empty, got size %s",
-             c->label, idn_pushsize(c->L, x->rank, x->dim));
+  int m = c->pass.layer->axes;
+  if (x->dim[m] == c->pass.layer->nin) return;
+  const char *wanted = idn_pushnumber(c->L, (double)c->pass.layer->nin);
+  idn_fail(c->L, BLAME, "%s expects %s %s in dimension %d, got %s", c->label,
+           wanted, m == 0 ? "inputs" : "channels", m + 1,
+           idn_pushnumber(c->L, (double)x->dim[m]));
 }
 
-/* The least extent that gives any output. */
-static int64_t leastextent(const call *c, int d) {
-  const idn_axis *a = &c->layer.axis[d];
-  int64_t span = a->dilation * (a->kernel - 1) + 1;
-  int64_t missing = span - a->low - c->high[d];
-  if (!c->layer.transposed) return missing;
-  return (-missing - c->outpad[d]) / a->stride + 2;
-}
-
-static int toosmall(const call *c, int d) {
-  const idn_axis *a = &c->layer.axis[d];
+static void checkextent(const call *c, int d, int64_t in) {
   lua_State *L = c->L;
-  const char *least = idn_pushnumber(L, (double)leastextent(c, d));
-  const char *kernel = idn_pushnumber(L, (double)a->kernel);
-  const char *low = idn_pushnumber(L, (double)a->low);
-  const char *high = idn_pushnumber(L, (double)c->high[d]);
-  return idn_fail(L, BLAME,
-                  "%s expects an extent of %s or more in dimension %d (kernel "
-                  "%s, padding %s + %s), got %s",
-                  c->label, least, d + 1, kernel, low, high,
-                  idn_pushnumber(L, (double)a->in));
+  const idn_axis *a = &c->pass.layer->axis[d];
+  int64_t least = idn_leastextent(c->pass.layer, d);
+  if (in < least) {
+    const char *wanted = idn_pushnumber(L, (double)least);
+    const char *kernel = idn_pushnumber(L, (double)a->kernel);
+    const char *low = idn_pushnumber(L, (double)a->low);
+    const char *high = idn_pushnumber(L, (double)a->high);
+    idn_fail(L, BLAME,
+             "%s expects an extent of %s or more in dimension %d (kernel %s, "
+             "padding %s + %s), got %s",
+             c->label, wanted, d + 1, kernel, low, high,
+             idn_pushnumber(L, (double)in));
+  }
+  if (idn_outextent(c->pass.layer, d, in) > IDN_MAXEXTENT)
+    idn_fail(L, BLAME, "%s makes more than 2^53 outputs in dimension %d",
+             c->label, d + 1);
 }
 
 /* The size of the result from that of the data. */
 static void measure(call *c, const idn_tensor *x) {
-  idn_layer *l = &c->layer;
+  const idn_layer *l = c->pass.layer;
   checkrank(c, x);
   checkchannels(c, x);
   c->rank = x->rank;
   memcpy(c->size, x->dim, (size_t)x->rank * sizeof *x->dim);
   c->size[l->axes] = l->nout;
-  for (int d = l->axes + 1; d < x->rank; d++) l->batch *= x->dim[d];
+  c->pass.batch = x->numel > 0;
+  for (int d = l->axes + 1; d < x->rank; d++) c->pass.batch *= x->dim[d];
   for (int d = 0; d < l->axes; d++) {
-    idn_axis *a = &l->axis[d];
-    a->in = x->dim[d];
-    a->out = idn_outextent(a, l->transposed, c->high[d], c->outpad[d]);
-    if (a->out <= 0) toosmall(c, d);
-    if (a->out == INT64_MAX)
-      idn_fail(c->L, BLAME, "%s makes more than 2^53 outputs in dimension %d",
-               c->label, d + 1);
-    c->size[d] = a->out;
+    checkextent(c, d, x->dim[d]);
+    c->pass.in[d] = x->dim[d];
+    c->size[d] = c->pass.out[d] = idn_outextent(l, d, x->dim[d]);
   }
   if (idn_countelements(c->rank, c->size) < 0)
     idn_fail(c->L, BLAME, "%s makes more than memory can hold: size %s",
@@ -186,12 +203,6 @@ static void torow(const call *c, int arg) {
   lua_replace(c->L, arg);
 }
 
-/* What allocates can run a script's finalizers, and those of tensors too. */
-static void recheck(const call *c, int arg) {
-  if (!idn_totensor(c->L, arg))
-    idn_fail(c->L, BLAME, "%s: a tensor has been finalized", c->label);
-}
-
 /* Pushes a tensor for the result. */
 static idn_tensor *pushresult(const call *c) {
   idn_tensor *y = idn_trytensor(c->L, c->rank, c->size, IDN_ROW);
@@ -201,35 +212,154 @@ static idn_tensor *pushresult(const call *c) {
   return y;
 }
 
-/* -- Functions ----------------------------------------------------------- */
-
-/* forward(label, settings, data, weight, bias or nil, relu): the result. */
-static int forward(lua_State *L) {
-  call c;
-  lua_settop(L, 6);
-  readlayer(&c, L);
-  const idn_layer *l = &c.layer;
-  const idn_tensor *weight = checkweight(&c, 4), *bias = NULL;
-  if (lua_toboolean(L, 5)) bias = checkpart(&c, 5, "bias", 1, &l->nout);
-  measure(&c, idn_checktensor(L, 3, "data", BLAME));
-  torow(&c, 3);
-  idn_tensor *y = pushresult(&c);
-  recheck(&c, 3);
-  recheck(&c, 4);
-  if (bias) recheck(&c, 5);
-  const idn_tensor *x = lua_touserdata(L, 3);
-  if (!y->data || !idn_forward(l, weight->data, x->data, y->data))
-    idn_fail(L, BLAME, "%s: not enough memory to work in", c.label);
+/* Puts the product of the data at 2 and the weight at 3, and the bias at 4 if
+   there is one, on the top. */
+static int multiply(call *c, int relu) {
+  lua_State *L = c->L;
+  const idn_layer *l = c->pass.layer;
+  const idn_tensor *bias = NULL;
+  if (lua_toboolean(L, 4)) bias = checkpart(c, 4, "bias", 1, &l->nout);
+  if (!idn_totensor(L, 2))
+    idn_fail(L, BLAME, "%s expects a tensor or nested tables, got %s", c->label,
+             idn_pushgot(L, 2));
+  measure(c, lua_touserdata(L, 2));
+  torow(c, 2);
+  idn_tensor *y = pushresult(c);
+  recheck(c, 2);
+  recheck(c, 3);
+  if (bias) recheck(c, 4);
+  if (y->numel == 0) return 1;
+  const idn_tensor *x = lua_touserdata(L, 2);
+  if (!idn_forward(&c->pass, x->data, y->data))
+    idn_fail(L, BLAME, "%s: not enough memory to work in", c->label);
   if (bias)
     idn_addbias(y->data, bias->data, *idn_stride(bias),
-                y->numel / (l->nout * l->batch), l->nout, l->batch);
-  if (lua_toboolean(L, 6)) idn_relu(y->data, y->numel);
+                y->numel / (l->nout * c->pass.batch), l->nout, c->pass.batch);
+  if (relu) idn_relu(y->data, y->numel);
   return 1;
 }
 
-/* map(label, tensor, f): replaces each element by what f makes of it. */
+/* -- Data that are indices ----------------------------------------------- */
+
+enum { RESULT = 6 }; /* where the result of a lookup stands */
+
+/* A walk over indices: a number, nested tables or a tensor. */
+typedef struct walk {
+  const call *call;
+  int rank;
+  int64_t size[IDN_MAXRANK];
+  const int64_t *stride; /* of a tensor */
+  int64_t done;          /* indices that have been looked up */
+} walk;
+
+/* The index at the top, counted from 0. */
+static int64_t checkindex(const walk *w) {
+  lua_State *L = w->call->L;
+  const char *label = w->call->label;
+  int arg = lua_gettop(L);
+  int64_t index, count = w->call->pass.layer->nin;
+  int is_number = idn_tointeger(L, arg, &index);
+  if (is_number && index >= 1 && index <= count) return index - 1;
+  const char *got = idn_pushgot(L, arg),
+             *most = idn_pushnumber(L, (double)count);
+  if (w->rank > 0)
+    idn_fail(L, BLAME,
+             "%s expects indices in range [1, %s], got %s at position %s",
+             label, most, got, idn_pushnumber(L, (double)w->done + 1));
+  if (is_number || lua_type(L, arg) == LUA_TNUMBER)
+    idn_fail(L, BLAME, "%s expects an index in range [1, %s], got %s", label,
+             most, got);
+  return idn_fail(L, BLAME, "%s expects an index or a list of them, got %s",
+                  label, got);
+}
+
+/* Fills the next column of the result with one of the weight. */
+static void copycolumn(walk *w, int64_t from) {
+  const idn_tensor *weight = idn_totensor(w->call->L, 3);
+  const idn_tensor *y = idn_totensor(w->call->L, RESULT);
+  if (!weight || !y) return;
+  const int64_t *step = idn_stride(weight);
+  for (int64_t o = 0; o < weight->dim[0]; o++)
+    y->data[o * *idn_stride(y) + w->done] =
+        weight->data[o * step[0] + from * step[1]];
+  w->done++;
+}
+
+/* Looks up what is at the top or, of a tensor, at `data`. */
+static void look(walk *w, int depth, const float *data) {
+  lua_State *L = w->call->L;
+  int top = lua_gettop(L);
+  if (depth == w->rank) {
+    if (data) lua_pushnumber(L, *data);
+    copycolumn(w, checkindex(w));
+    lua_settop(L, top);
+    return;
+  }
+  int64_t count = w->size[depth];
+  int64_t got = data ? count : -1;
+  if (!data && lua_istable(L, top)) got = idn_countnumbers(L, top);
+  if (got != count) {
+    const char *wanted = idn_pushnumber(L, (double)count);
+    const char *what = got < 0 ? idn_pushgot(L, top) : "one of another length";
+    idn_fail(L, BLAME, "%s expects indices nested alike: table of %s, got %s",
+             w->call->label, wanted, what);
+  }
+  for (int64_t k = 0; k < count; k++) {
+    if (!data) lua_rawgeti(L, top, (int)k + 1);
+    look(w, depth + 1, data ? data + k * w->stride[depth] : NULL);
+    lua_settop(L, top);
+  }
+}
+
+/* The size of the indices at 2, of which the first tell how deep they nest. */
+static void measureindices(walk *w, const idn_tensor *x) {
+  lua_State *L = w->call->L;
+  if (x) {
+    w->rank = x->rank;
+    w->stride = idn_stride(x);
+    memcpy(w->size, x->dim, (size_t)x->rank * sizeof *x->dim);
+  }
+  for (lua_pushvalue(L, 2); lua_istable(L, -1); lua_rawgeti(L, -1, 1)) {
+    w->size[w->rank++] = idn_countnumbers(L, lua_gettop(L));
+    if (w->size[w->rank - 1] == 0 || w->rank == IDN_MAXRANK) break;
+  }
+  lua_settop(L, RESULT - 1);
+  if (w->rank == IDN_MAXRANK)
+    idn_fail(L, BLAME, "%s expects indices of less than %d dimensions",
+             w->call->label, IDN_MAXRANK);
+}
+
+/* Puts columns of the weight at 3 on the top, for the indices at 2. */
+static int lookup(call *c) {
+  lua_State *L = c->L;
+  const idn_tensor *x = idn_totensor(L, 2);
+  walk w = {.call = c};
+  luaL_checkstack(L, 2 * IDN_MAXRANK + 20, "indices nested too deep");
+  measureindices(&w, x);
+  c->rank = w.rank + 1;
+  c->size[0] = c->pass.layer->nout;
+  memcpy(c->size + 1, w.size, (size_t)w.rank * sizeof *w.size);
+  pushresult(c);
+  if (x) recheck(c, 2);
+  lua_pushvalue(L, 2);
+  look(&w, 0, x ? x->data : NULL);
+  lua_settop(L, RESULT);
+  return 1;
+}
+
+/* forward(layer, data, weight, bias or false, relu): the result. */
+static int forward(lua_State *L) {
+  call c;
+  lua_settop(L, RESULT - 1);
+  readcall(&c, L, 1, 3);
+  if (c.pass.layer->kind->lookup) return lookup(&c);
+  return multiply(&c, lua_toboolean(L, 5));
+}
+
+/* map(layer, tensor, f): replaces each element by what f makes of it. */
 static int map(lua_State *L) {
   lua_settop(L, 3);
+  const char *label = checklayer(L, 1)->label;
   idn_tensor *t = idn_checktensor(L, 2, "data", BLAME);
   if (!idn_ispacked(t, t->order))
     idn_fail(L, BLAME, "data: contiguous tensor expected");
@@ -238,8 +368,8 @@ static int map(lua_State *L) {
     lua_pushnumber(L, t->data[k]);
     lua_call(L, 1, 1);
     if (lua_type(L, -1) != LUA_TNUMBER)
-      idn_fail(L, BLAME, "%s: activation: number expected, got %s",
-               lua_tostring(L, 1), idn_pushgot(L, -1));
+      idn_fail(L, BLAME, "%s: activation: number expected, got %s", label,
+               idn_pushgot(L, -1));
     if (k < t->numel) t->data[k] = idn_tofloat(L, -1);
     lua_pop(L, 1);
   }
@@ -247,80 +377,51 @@ static int map(lua_State *L) {
   return 1;
 }
 
-/* The index at `arg`, counted from 0; the n-th of a list, or one alone where n
-   is 0. */
-static int64_t checkindex(const call *c, int arg, int64_t n) {
-  lua_State *L = c->L;
-  int64_t index;
-  if (idn_tointeger(L, arg, &index) && index >= 1 && index <= c->layer.nin)
-    return index - 1;
-  const char *got = idn_pushgot(L, arg);
-  const char *most = idn_pushnumber(L, (double)c->layer.nin);
-  if (n == 0)
-    idn_fail(L, BLAME, "%s expects an index in range [1, %s], got %s", c->label,
-             most, got);
-  return idn_fail(L, BLAME,
-                  "%s expects indices in range [1, %s], got %s at position %s",
-                  c->label, most, got, idn_pushnumber(L, (double)n));
-}
-
-/* Fills column `to` of y, the tensor at the top, with column `from` of w, the
-   one at 4. */
-static void copycolumn(lua_State *L, int64_t from, int64_t to) {
-  const idn_tensor *w = idn_totensor(L, 4), *y = idn_totensor(L, -1);
-  if (!w || !y) return;
-  int64_t wstep = idn_stride(w)[0], ystep = idn_stride(y)[0];
-  const float *column = w->data + from * idn_stride(w)[1];
-  for (int64_t o = 0; o < y->dim[0]; o++)
-    y->data[o * ystep + to] = column[o * wstep];
-}
-
-/* lookup(label, settings, index or list of indices, weight): columns. */
-static int lookup(lua_State *L) {
-  call c;
-  lua_settop(L, 4);
-  readlayer(&c, L);
-  if (c.layer.axes > 0)
-    idn_fail(L, BLAME, "settings: no axes expected, got %d", c.layer.axes);
-  checkweight(&c, 4);
-  c.size[0] = c.layer.nout;
-  if (!lua_istable(L, 3)) {
-    int64_t index = checkindex(&c, 3, 0);
-    idn_newtensor(L, 1, c.size, IDN_ROW, BLAME);
-    copycolumn(L, index, 0);
-    return 1;
-  }
-  c.size[1] = idn_countnumbers(L, 3);
-  if (c.size[1] == 0)
-    idn_fail(L, BLAME, "%s expects an index or more, got none", c.label);
-  idn_newtensor(L, 2, c.size, IDN_ROW, BLAME);
-  for (int64_t n = 0; n < c.size[1]; n++) {
-    lua_rawgeti(L, 3, (int)n + 1);
-    int64_t index = checkindex(&c, lua_gettop(L), n + 1);
-    lua_pop(L, 1);
-    copycolumn(L, index, n);
-  }
-  return 1;
-}
-
 /* -- For the proof ------------------------------------------------------- */
 
-static void pushcounts(lua_State *L, const int64_t *counts, int64_t n) {
-  lua_createtable(L, (int)n, 0);
-  for (int64_t k = 0; k < n; k++) {
-    idn_pushinteger(L, counts[k]);
-    lua_rawseti(L, -2, (int)k + 1);
+static int64_t checkrange(lua_State *L, int arg, const char *what,
+                          int64_t most) {
+  int64_t n;
+  if (!idn_tointeger(L, arg, &n) || n < 1 || n > most) {
+    const char *limit = idn_pushnumber(L, (double)most);
+    idn_fail(L, BLAME, "%s: integer in range [1, %s] expected, got %s", what,
+             limit, idn_pushgot(L, arg));
   }
+  return n;
 }
 
-/* census(label, settings, nil, weight): how many weights are not 0: in all, and
-   lists of how many for each output, input and kernel position. */
+/* axis(layer, d, n, k): of axis d, the least extent of n or more that gives any
+   output, and which it gives; the kernel position of offset 0, or the last
+   before it, and whether it is that; and the padding at both ends that gives
+   position k the offset 0. */
+static int axis(lua_State *L) {
+  int64_t zero, low, high;
+  lua_settop(L, 4);
+  const idn_layer *l = &checklayer(L, 1)->it;
+  int d = (int)checkrange(L, 2, "axis", l->axes) - 1;
+  int64_t n = checkrange(L, 3, "extent", IDN_MAXEXTENT);
+  int64_t k = checkrange(L, 4, "position", l->axis[d].kernel) - 1;
+  int64_t least = idn_leastextent(l, d);
+  if (n < least) n = least;
+  int is_there = idn_zeroposition(l, d, &zero);
+  idn_padfor(l, d, k, &low, &high);
+  idn_pushinteger(L, n);
+  idn_pushinteger(L, idn_outextent(l, d, n));
+  idn_pushinteger(L, zero + 1);
+  lua_pushboolean(L, is_there);
+  idn_pushinteger(L, low);
+  idn_pushinteger(L, high);
+  return 6;
+}
+
+/* census(layer, weight): how many weights are not 0: in all, and lists of how
+   many for each output, input and kernel position; and the number of the kernel
+   position of offset 0, or nil. */
 static int census(lua_State *L) {
   call c;
-  lua_settop(L, 4);
-  readlayer(&c, L);
-  const idn_layer *l = &c.layer;
-  const idn_tensor *w = checkweight(&c, 4);
+  lua_settop(L, 2);
+  const idn_tensor *w = readcall(&c, L, 1, 2);
+  const idn_layer *l = c.pass.layer;
   int64_t taps = idn_counttaps(l), count = l->nout + l->nin + taps;
   if (count > IDN_MAXLIST)
     idn_fail(L, BLAME, "%s: not enough memory to explain size %s", c.label,
@@ -329,51 +430,65 @@ static int census(lua_State *L) {
   int64_t *counts = lua_newuserdata(L, bytes);
   memset(counts, 0, bytes);
   idn_census all = {0, counts, counts + l->nout, counts + l->nout + l->nin};
-  recheck(&c, 4);
-  idn_takecensus(l, w->data, &all);
+  recheck(&c, 2);
+  idn_takecensus(l, &c.pass.weight, &all);
   idn_pushinteger(L, all.total);
-  pushcounts(L, all.outs, l->nout);
-  pushcounts(L, all.ins, l->nin);
-  pushcounts(L, all.taps, taps);
-  return 4;
+  pushlist(L, l->nout, all.outs);
+  pushlist(L, l->nin, all.ins);
+  pushlist(L, taps, all.taps);
+  int64_t origin = idn_zerotap(l);
+  if (origin < 0) return 4;
+  idn_pushinteger(L, origin + 1);
+  return 5;
 }
 
-/* nextnonzero(tensor, from): the position in row-major index order, and the
-   value, of the first element from position `from` on that is not 0; or
-   nothing. */
-static int nextnonzero(lua_State *L) {
-  lua_settop(L, 2);
-  const idn_tensor *t = idn_checktensor(L, 1, "weight", BLAME);
-  int64_t k;
-  if (!idn_tointeger(L, 2, &k) || k < 1)
-    idn_fail(L, BLAME, "position: positive integer expected, got %s",
-             idn_pushgot(L, 2));
-  float value = 0;
-  if (idn_ispacked(t, IDN_ROW)) {
-    k = k - 1 < t->numel ? idn_findnonzero(t->data, k - 1, t->numel) : t->numel;
-    if (k < t->numel) value = t->data[k];
-  } else {
-    for (k--; k < t->numel; k++) {
-      int64_t rest = k, offset = 0;
-      for (int d = t->rank - 1; d >= 0; d--) {
-        offset += rest % t->dim[d] * idn_stride(t)[d];
-        rest /= t->dim[d];
-      }
-      value = t->data[offset];
-      if (value != 0) break;
-    }
-  }
-  if (k >= t->numel) return 0;
-  idn_pushinteger(L, k + 1);
-  lua_pushnumber(L, value);
-  return 2;
+/* The upvalues of the iterator that `weights` makes. */
+enum { LAYER = 1, WEIGHT, TAP, STRAIGHT, NEXT };
+
+static int nextweight(lua_State *L) {
+  call c;
+  idn_entry e;
+  int64_t tap = 0, n = 0, at[IDN_MAXAXES];
+  readcall(&c, L, lua_upvalueindex(LAYER), lua_upvalueindex(WEIGHT));
+  const idn_layer *l = c.pass.layer;
+  idn_tointeger(L, lua_upvalueindex(TAP), &tap);
+  idn_tointeger(L, lua_upvalueindex(NEXT), &n);
+  const float *from = idn_locate(l, &c.pass.weight, tap, at);
+  n = idn_nextweight(l, &c.pass.weight, from,
+                     lua_toboolean(L, lua_upvalueindex(STRAIGHT)), n, &e);
+  if (n < 0) return 0;
+  idn_pushinteger(L, n + 1);
+  lua_replace(L, lua_upvalueindex(NEXT));
+  luaL_checkstack(L, l->axes + 5, "too many results");
+  lua_pushnumber(L, e.value);
+  idn_pushinteger(L, e.out + 1);
+  idn_pushinteger(L, e.in + 1);
+  for (int d = 0; d < l->axes; d++) idn_pushinteger(L, at[d] + 1);
+  for (int d = 0; d < 2; d++) idn_pushinteger(L, e.index[d] + 1);
+  return l->axes + 5;
+}
+
+/* weights(layer, weight, tap, straight): iterates over the weights of kernel
+   position number `tap` that are not 0, in the order of their indices, or over
+   those of them that join a channel with the same one: value, output, input,
+   and the indices in the weight. */
+static int weights(lua_State *L) {
+  call c;
+  lua_settop(L, 4);
+  readcall(&c, L, 1, 2);
+  int64_t tap = checkrange(L, 3, "tap", idn_counttaps(c.pass.layer)) - 1;
+  idn_pushinteger(L, tap);
+  lua_replace(L, TAP);
+  idn_pushinteger(L, 0);
+  lua_pushcclosure(L, nextweight, NEXT);
+  return 1;
 }
 
 void idn_open_layer(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"forward", forward},         {"map", map},
-      {"lookup", lookup},           {"census", census},
-      {"nextnonzero", nextnonzero}, {NULL, NULL},
+      {"layer", makelayer}, {"integer", integer}, {"forward", forward},
+      {"map", map},         {"axis", axis},       {"census", census},
+      {"weights", weights}, {NULL, NULL},
   };
   idn_register(L, functions);
 }

@@ -8,7 +8,12 @@ local explain = require "idinit.layers.explain"
 local labels = require "idinit.labels"
 local settings = require "idinit.layers.settings"
 
+local error, ipairs, pcall, rawget = error, ipairs, pcall, rawget
+local setmetatable, tostring, type = setmetatable, tostring, type
 local unpack = table.unpack or unpack
+local concat, format, rep, sub = table.concat, string.format, string.rep,
+  string.sub
+local max = math.max
 local num, got, join = core.numbertext, core.gottext, labels.join
 
 ---@alias idinit.Data idinit.Tensor|number[]|table  a tensor or nested tables
@@ -55,10 +60,31 @@ function layers.identity(x)
   return x
 end
 
+-- What a layer was given counts, not what stands in a public table later.
+local relu, identity = layers.relu, layers.identity
+
 -- ---- Making layers
 
--- What settings.lua made lies under this key, out of reach of plain writes.
-local STATE = {}
+-- Where a layer keeps what settings.lua made.
+local STATE = "idinit.Layer"
+
+local function state(self)
+  local s = type(self) == "table" and rawget(self, STATE)
+  if not s then error("layer expected, got " .. got(self), 3) end
+  return s
+end
+
+-- Calls what reads settings, and blames the script for what it raises.
+local function read(s, reader, ...)
+  local ok, result = pcall(reader, s, ...)
+  if ok then return result end
+  if type(result) ~= "string" then error(result, 0) end
+  error(s.label .. ": " .. result, 3)
+end
+
+local function new(kind)
+  return { kind = kind, label = kind }
+end
 
 local function wrap(s)
   return setmetatable({ [STATE] = s }, Layer)
@@ -87,9 +113,7 @@ end
 ---@param kw? idinit.DenseKeywords
 ---@return idinit.Layer
 function layers.Dense(nin, nout, kw)
-  local s, wrong = settings.matrix("Dense", nin, nout, kw)
-  if not s then error(wrong, 2) end
-  return wrap(s)
+  return wrap(read(new "Dense", settings.read, nil, nin, nout, kw))
 end
 
 --- A convolution: the kernel is flipped. With `groups` > 1, `init` is called as
@@ -103,9 +127,7 @@ end
 ---@param kw? idinit.ConvKeywords
 ---@return idinit.Layer
 function layers.Conv(kernel, nin, nout, kw)
-  local s, wrong = settings.convolution("Conv", kernel, nin, nout, kw)
-  if not s then error(wrong, 2) end
-  return wrap(s)
+  return wrap(read(new "Conv", settings.read, kernel, nin, nout, kw))
 end
 
 --- A cross-correlation: Conv with the kernel as it stands.
@@ -115,9 +137,7 @@ end
 ---@param kw? idinit.ConvKeywords
 ---@return idinit.Layer
 function layers.CrossCor(kernel, nin, nout, kw)
-  local s, wrong = settings.convolution("CrossCor", kernel, nin, nout, kw)
-  if not s then error(wrong, 2) end
-  return wrap(s)
+  return wrap(read(new "CrossCor", settings.read, kernel, nin, nout, kw))
 end
 
 --- The adjoint of Conv, which makes an extent x into (x - 1) * stride + 1 +
@@ -128,9 +148,7 @@ end
 ---@param kw? idinit.ConvTransposeKeywords
 ---@return idinit.Layer
 function layers.ConvTranspose(kernel, nin, nout, kw)
-  local s, wrong = settings.convolution("ConvTranspose", kernel, nin, nout, kw)
-  if not s then error(wrong, 2) end
-  return wrap(s)
+  return wrap(read(new "ConvTranspose", settings.read, kernel, nin, nout, kw))
 end
 
 --- A vector of `nout` for each of `nin` indices: column i of the weight (nout,
@@ -141,49 +159,26 @@ end
 ---@param kw? { init?: fun(...: integer): idinit.Tensor }
 ---@return idinit.Layer
 function layers.Embedding(nin, nout, kw)
-  local s, wrong = settings.matrix("Embedding", nin, nout, kw)
-  if not s then error(wrong, 2) end
-  return wrap(s)
+  return wrap(read(new "Embedding", settings.read, nil, nin, nout, kw))
 end
 
 -- ---- What a layer does
 
-local function lookup(s, x)
-  if core.is_tensor(x) and x:dim() == 1 then
-    local ok, list = pcall(x.totable, x)
-    if not ok then return nil, s.label .. ": " .. tostring(list) end
-    return list
-  end
-  if type(x) ~= "table" and type(x) ~= "number" then
-    return nil, s.label .. " expects an index or a list of them, got " .. got(x)
-  end
-  return x
-end
-
+-- Data for the core. Nested tables become a tensor, unless they are indices,
+-- which float32 may not hold.
 local function data(s, x)
-  if core.is_tensor(x) then return x end
-  if type(x) ~= "table" then
-    return nil, s.label .. " expects a tensor or nested tables, got " .. got(x)
-  end
+  if type(x) ~= "table" or s.lookup then return x end
   local ok, t = pcall(core.tensor, x)
-  if not ok then return nil, s.label .. ": data: " .. tostring(t) end
-  return t
+  if ok then return t end
+  error(s.label .. ": data: " .. tostring(t), 3)
 end
 
 -- The core blames the script that calls this.
 function Layer.__call(self, x)
-  local s = rawget(self, STATE)
-  local ready, wrong = (s.kind == "Embedding" and lookup or data)(s, x)
-  if not ready then error(wrong, 2) end
-  if s.kind == "Embedding" then
-    return (core.lookup(s.label, s.list, ready, s.weight))
-  end
+  local s = state(self)
   local f = s.activation
-  local y = core.forward(s.label, s.list, ready, s.weight, s.bias,
-                         f == layers.relu)
-  if f and f ~= layers.relu and f ~= layers.identity then
-    core.map(s.label, y, f)
-  end
+  local y = core.forward(s.layer, data(s, x), s.weight, s.bias, f == relu)
+  if f and f ~= relu and f ~= identity then core.map(s.layer, y, f) end
   return y
 end
 
@@ -201,13 +196,10 @@ end
 ---@return string[]
 ---@return number?
 function Layer.explain(self)
-  local s = type(self) == "table" and rawget(self, STATE)
-  if not s then error("layer expected, got " .. got(self), 2) end
+  local s = state(self)
   local f = s.activation
-  local activation = f and f ~= layers.identity and f or nil
-  if f == layers.relu then activation = "relu" end
-  return explain(s, activation,
-                 core.census(s.label, s.list, nil, s.weight))
+  return explain(s, f == relu and "relu" or f ~= identity and f or nil,
+                 core.census(s.layer, s.weight))
 end
 
 local readable = {
@@ -223,23 +215,19 @@ local writable = {
 function Layer.__index(self, key)
   if key == "explain" then return Layer.explain end
   if not readable[key] then return nil end
-  local value = rawget(self, STATE)[key]
+  local value = state(self)[key]
   return type(value) == "table" and key ~= "activation" and { unpack(value) }
     or value
 end
 
 function Layer.__newindex(self, key, value)
-  local s = rawget(self, STATE)
-  local read = writable[key]
-  if not read or key == "bias" and s.kind == "Embedding"
-    or key == "activation" and s.kind == "Embedding" then
-    local why = readable[key] and key .. " is for reading"
-      or "no field to set: " .. got(key)
-    error(s.label .. ": " .. why, 2)
+  local s = state(self)
+  if writable[key] and (key == "weight" or settings.knows(s.kind, key)) then
+    s[key] = read(s, writable[key], value)
+    return
   end
-  local result, wrong = read(s, value)
-  if result == nil then error(s.label .. ": " .. wrong, 2) end
-  s[key] = result
+  error(s.label .. ": " .. (readable[key] and key .. " is for reading"
+    or "no field to set: " .. got(key)), 2)
 end
 
 -- ---- Text
@@ -260,46 +248,40 @@ end
 local function underscored(n)
   local digits = num(n)
   local head = #digits % 3
-  local parts = { head > 0 and digits:sub(1, head) or nil }
-  for k = head + 1, #digits, 3 do parts[#parts + 1] = digits:sub(k, k + 2) end
-  return table.concat(parts, "_")
+  local parts = { head > 0 and sub(digits, 1, head) or nil }
+  for k = head + 1, #digits, 3 do parts[#parts + 1] = sub(digits, k, k + 2) end
+  return concat(parts, "_")
 end
 
 -- ", name=value" where a list is not all `usual`.
 local function option(name, list, usual)
   for _, n in ipairs(list) do
-    if n ~= usual then return (", %s=%s"):format(name, shorttuple(list)) end
+    if n ~= usual then return format(", %s=%s", name, shorttuple(list)) end
   end
   return ""
 end
 
-local function activationtext(s)
-  local f = s.activation
-  if not f or f == layers.identity then return "" end
-  return f == layers.relu and ", relu" or ", function"
+local function activationtext(f)
+  if not f or f == identity then return "" end
+  return f == relu and ", relu" or ", function"
 end
 
 --- As Flux shows it: `Conv((2, 2), 1 => 1, pad=(1, 0, 1, 0))  # 5 parameters`.
 function Layer.__tostring(self)
-  local s = rawget(self, STATE)
+  local s = state(self)
+  local axes, bias = s.kernel[1], settings.knows(s.kind, "bias")
   local parameters = s.weight:numel() + (s.bias and s.nout or 0)
-  local text = { s.kind, "(", s.kernel[1] and tuple(s.kernel) .. ", " or "",
-                 num(s.nin), " => ", num(s.nout), activationtext(s),
-                 option("pad", s.pad, 0), option("stride", s.stride, 1),
-                 option("dilation", s.dilation, 1),
-                 option("outpad", s.outpad, 0),
-                 option("groups", { s.groups }, 1),
-                 "", ")" }
-  if not s.bias and s.kind ~= "Embedding" then
-    text[#text - 1] = (s.kind == "Dense" and "; " or ", ") .. "bias=false"
-  end
-  text = table.concat(text)
-  return ("%s%s# %s parameter%s"):format(
-    text, (" "):rep(math.max(2, 20 - #text)), underscored(parameters),
-    parameters == 1 and "" or "s")
+  local text = s.kind .. "(" .. (axes and tuple(s.kernel) .. ", " or "")
+    .. num(s.nin) .. " => " .. num(s.nout) .. activationtext(s.activation)
+    .. option("pad", s.pad, 0) .. option("stride", s.stride, 1)
+    .. option("dilation", s.dilation, 1) .. option("outpad", s.outpad, 0)
+    .. option("groups", { s.groups }, 1)
+    .. (bias and not s.bias and (axes and ", " or "; ") .. "bias=false" or "")
+    .. ")"
+  return format("%s%s# %s parameter%s", text, rep(" ", max(2, 20 - #text)),
+    underscored(parameters), parameters == 1 and "" or "s")
 end
 
 Layer.__name = "idinit.Layer"
-Layer.__metatable = "idinit.Layer"
 
 return layers

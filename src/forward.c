@@ -1,0 +1,425 @@
+#include "forward.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One rounding for each product and one for each sum, in whatever loop they
+   stand: else an output's last bit would tell where. And rows are vectors at
+   -O2 already, as clang makes them. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("fp-contract=off", "excess-precision=standard")
+#pragma GCC optimize("tree-vectorize", "vect-cost-model=dynamic")
+#endif
+
+/* -- Rows of floats ------------------------------------------------------ */
+
+/* y = w * x */
+static void scale(float *restrict y, const float *restrict x, float w,
+                  int64_t n) {
+  for (int64_t k = 0; k < n; k++) y[k] = w * x[k];
+}
+
+/* y += w * x */
+static void addscaled(float *restrict y, const float *restrict x, float w,
+                      int64_t n) {
+  for (int64_t k = 0; k < n; k++) {
+    float product = w * x[k];
+    y[k] += product;
+  }
+}
+
+/* y += w * x, element by element */
+static void addproducts(float *restrict y, const float *restrict x,
+                        const float *restrict w, int64_t n) {
+  for (int64_t k = 0; k < n; k++) {
+    float product = w[k] * x[k];
+    y[k] += product;
+  }
+}
+
+/* -- Where a tap joins outputs and inputs -------------------------------- */
+
+/* Positions that one tap joins: a box in the output and one in the input, of
+   the same size, with the first position's offset and a step for each axis. */
+typedef struct box {
+  int axes;
+  int64_t size[IDN_MAXAXES];
+  int64_t y, x;
+  int64_t ystep[IDN_MAXAXES], xstep[IDN_MAXAXES];
+} box;
+
+/* Returns 0 if the tap at the kernel positions `at` meets padding only. */
+static int join(const idn_pass *p, const int64_t *at, box *b) {
+  const idn_layer *l = p->layer;
+  int64_t ystride = l->nout * p->batch, xstride = l->nin * p->batch;
+  b->axes = l->axes;
+  b->y = b->x = 0;
+  for (int d = l->axes - 1; d >= 0; d--) {
+    idn_reach r;
+    if (!idn_reachof(l, d, at[d], p->in[d], p->out[d], &r)) return 0;
+    b->size[d] = r.count;
+    b->y += r.out * ystride;
+    b->x += r.in * xstride;
+    b->ystep[d] = r.outstep * ystride;
+    b->xstep[d] = r.instep * xstride;
+    ystride *= p->out[d];
+    xstride *= p->in[d];
+  }
+  return 1;
+}
+
+/* A layer at work. */
+typedef struct work {
+  const idn_pass *pass;
+  const idn_layer *layer;
+  int64_t taps;
+  idn_census census;
+  struct {
+    int64_t first, end;
+  } * diagonal;  /* of a kernel position: inputs, by output - input + nin - 1 */
+  float *values; /* what runs point into */
+  struct run *runs;
+  int64_t count;
+  float *panels; /* [outs / WIDE][ins][WIDE], the rest filled up with 0 */
+} work;
+
+/* A row: the last axis of a box. */
+typedef struct row {
+  float *y;
+  const float *x;
+  int64_t count, ystep, xstep;
+} row;
+
+typedef void rowfunction(const work *s, row r);
+
+static void eachrow(const box *b, float *y, const float *x, rowfunction *f,
+                    const work *s) {
+  int64_t at[IDN_MAXAXES] = {0};
+  int last = b->axes - 1, d;
+  row r = {y + b->y, x + b->x, 1, 0, 0};
+  if (last >= 0) {
+    r.count = b->size[last];
+    r.ystep = b->ystep[last];
+    r.xstep = b->xstep[last];
+  }
+  do {
+    f(s, r);
+    for (d = last - 1; d >= 0; d--) {
+      r.y += b->ystep[d];
+      r.x += b->xstep[d];
+      if (++at[d] < b->size[d]) break;
+      r.y -= b->ystep[d] * at[d];
+      r.x -= b->xstep[d] * at[d];
+      at[d] = 0;
+    }
+  } while (d >= 0);
+}
+
+/* -- Few weights: one by one, in runs ------------------------------------ */
+
+/* Weights (in + k, out + k) that are not 0, k < length. */
+typedef struct run {
+  int64_t in, out, length;
+  const float *w;
+  int even;   /* all are equal */
+  int single; /* and each is its output's only one */
+} run;
+
+static void markweight(void *state, int64_t in, int64_t out) {
+  work *s = state;
+  int64_t k = out - in + s->layer->nin - 1;
+  if (s->diagonal[k].end == 0 || in < s->diagonal[k].first)
+    s->diagonal[k].first = in;
+  if (in >= s->diagonal[k].end) s->diagonal[k].end = in + 1;
+}
+
+/* Takes up a weight whose value has been put at `w`. Values may differ in a run
+   where the products of a position lie side by side and are added up. */
+static void addtorun(work *s, int64_t in, int64_t out, const float *w) {
+  int single = s->census.outs[out] == 1;
+  run *r = s->runs + s->count - 1;
+  if (s->count > 0 && in == r->in + r->length && out == r->out + r->length &&
+      single == r->single &&
+      (*w == *r->w || (s->pass->batch == 1 && !single))) {
+    r->length++;
+    r->even = r->even && *w == *r->w;
+  } else {
+    s->runs[s->count++] = (run){in, out, 1, w, 1, single};
+  }
+}
+
+/* Lists the runs of a kernel position, whose weights are at `from`. */
+static void listruns(work *s, const float *from) {
+  const idn_layer *l = s->layer;
+  const idn_weight *weight = &s->pass->weight;
+  float *value = s->values;
+  s->count = 0;
+  idn_eachweight(l, weight, from, markweight, s);
+  for (int64_t k = 0; k < l->nin + l->nout - 1; k++) {
+    for (int64_t in = s->diagonal[k].first; in < s->diagonal[k].end; in++) {
+      int64_t out = in + k - (l->nin - 1);
+      const float *w = idn_weightat(l, weight, from, in, out);
+      if (!w || *w == 0) continue;
+      *value = *w;
+      addtorun(s, in, out, value++);
+    }
+    s->diagonal[k].first = s->diagonal[k].end = 0;
+  }
+}
+
+static void addrun(const run *r, row p, int64_t batch) {
+  int64_t length = r->length * batch;
+  if (r->even && p.ystep == length && p.xstep == length) {
+    length *= p.count;
+    p.count = 1;
+  }
+  for (; p.count > 0; p.count--, p.y += p.ystep, p.x += p.xstep) {
+    if (r->single && *r->w == 1)
+      memcpy(p.y, p.x, (size_t)length * sizeof *p.y);
+    else if (r->single)
+      scale(p.y, p.x, *r->w, length);
+    else if (r->even)
+      addscaled(p.y, p.x, *r->w, length);
+    else
+      addproducts(p.y, p.x, r->w, length);
+  }
+}
+
+static void sparserow(const work *s, row r) {
+  int64_t batch = s->pass->batch;
+  for (int64_t k = 0; k < s->count; k++) {
+    const run *one = &s->runs[k];
+    row part = {r.y + one->out * batch, r.x + one->in * batch, r.count, r.ystep,
+                r.xstep};
+    addrun(one, part, batch);
+  }
+}
+
+/* -- Many weights: a matrix product for each kernel position -------------- */
+
+/* A product is cut into tiles: TILE positions by WIDE outputs. */
+enum { TILE = 4, WIDE = 8 };
+
+/* Puts a group's weights where the tiles read them. */
+static void packpanels(const work *s, const float *from) {
+  const idn_weight *w = &s->pass->weight;
+  int64_t ins = idn_ins(s->layer), outs = idn_outs(s->layer);
+  float *to = s->panels;
+  for (int64_t o = 0; o < outs; o += WIDE) {
+    int64_t width = outs - o < WIDE ? outs - o : WIDE;
+    for (int64_t i = 0; i < ins; i++, to += WIDE)
+      for (int64_t k = 0; k < width; k++)
+        to[k] = from[i * w->in + (o + k) * w->out];
+  }
+}
+
+/* Four floats at once: as plain arrays the tile takes twice as long. */
+typedef float lanes __attribute__((vector_size(16)));
+
+static inline lanes read4(const float *p) {
+  lanes a;
+  memcpy(&a, p, sizeof a);
+  return a;
+}
+
+static inline void write4(float *p, lanes a) { memcpy(p, &a, sizeof a); }
+
+static int allfinite(const lanes *sums, int count) {
+  uint32_t bits[8 * TILE], found = 0;
+  memcpy(bits, sums, (size_t)count * sizeof *sums);
+  for (int k = 0; k < 4 * count; k++)
+    found |= (bits[k] & 0x7f800000U) == 0x7f800000U;
+  return !found;
+}
+
+/* y[t] += x[t] times a panel, `depth` deep. Returns 0, and writes nothing, if
+   not all of it is finite. */
+static int tile(float *const y[TILE], const float *const x[TILE], int64_t step,
+                const float *panel, int64_t depth) {
+  const float *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
+  lanes a0 = read4(y[0]), b0 = read4(y[0] + 4);
+  lanes a1 = read4(y[1]), b1 = read4(y[1] + 4);
+  lanes a2 = read4(y[2]), b2 = read4(y[2] + 4);
+  lanes a3 = read4(y[3]), b3 = read4(y[3] + 4);
+  for (int64_t k = 0; k < depth; k++, panel += WIDE) {
+    lanes a = read4(panel), b = read4(panel + 4);
+    a0 += x0[k * step] * a, b0 += x0[k * step] * b;
+    a1 += x1[k * step] * a, b1 += x1[k * step] * b;
+    a2 += x2[k * step] * a, b2 += x2[k * step] * b;
+    a3 += x3[k * step] * a, b3 += x3[k * step] * b;
+  }
+  const lanes all[2 * TILE] = {a0, b0, a1, b1, a2, b2, a3, b3};
+  if (!allfinite(all, 2 * TILE)) return 0;
+  write4(y[0], a0), write4(y[0] + 4, b0);
+  write4(y[1], a1), write4(y[1] + 4, b1);
+  write4(y[2], a2), write4(y[2] + 4, b2);
+  write4(y[3], a3), write4(y[3] + 4, b3);
+  return 1;
+}
+
+/* The same for part of a tile, or outputs that do not lie side by side. */
+static int parttile(float *const y[TILE], const float *const x[TILE], int count,
+                    int width, int64_t step, const float *panel,
+                    int64_t depth) {
+  float sums[TILE][WIDE] = {{0}};
+  float *const rows[TILE] = {sums[0], sums[1], sums[2], sums[3]};
+  for (int t = 0; t < count; t++)
+    for (int k = 0; k < width; k++) sums[t][k] = y[t][k * step];
+  if (!tile(rows, x, step, panel, depth)) return 0;
+  for (int t = 0; t < count; t++)
+    for (int k = 0; k < width; k++) y[t][k * step] = sums[t][k];
+  return 1;
+}
+
+/* y += x times a column of a panel, one by one: where a sum is not finite, an
+   input may be so too, and weights of 0 must not see it. */
+static void addcolumn(float *y, const float *x, int64_t step,
+                      const float *panel, int64_t depth) {
+  for (int64_t k = 0; k < depth; k++) {
+    if (panel[k * WIDE] == 0) continue;
+    float product = x[k * step] * panel[k * WIDE];
+    *y += product;
+  }
+}
+
+/* Each position of a row counts once for each of the batch. */
+static void denserow(const work *s, row r) {
+  int64_t batch = s->pass->batch, rows = r.count * batch;
+  int64_t ins = idn_ins(s->layer), outs = idn_outs(s->layer);
+  for (int64_t o = 0; o < outs; o += WIDE) {
+    const float *panel = s->panels + o * ins;
+    int width = outs - o < WIDE ? (int)(outs - o) : WIDE;
+    for (int64_t m = 0; m < rows; m += TILE) {
+      const float *x[TILE];
+      float *y[TILE];
+      int count = rows - m < TILE ? (int)(rows - m) : TILE;
+      for (int t = 0; t < TILE; t++) {
+        int64_t n = m + (t < count ? t : 0);
+        int64_t p = batch == 1 ? n : n / batch, b = n - p * batch;
+        x[t] = r.x + p * r.xstep + b;
+        y[t] = r.y + p * r.ystep + o * batch + b;
+      }
+      if (count == TILE && width == WIDE && batch == 1
+              ? tile(y, x, 1, panel, ins)
+              : parttile(y, x, count, width, batch, panel, ins))
+        continue;
+      for (int t = 0; t < count; t++)
+        for (int k = 0; k < width; k++)
+          addcolumn(&y[t][k * batch], x[t], batch, panel + k, ins);
+    }
+  }
+}
+
+/* -- The layer ----------------------------------------------------------- */
+
+static void *allocate(int64_t count, size_t size) {
+  if ((uint64_t)count > SIZE_MAX / size) return NULL;
+  return calloc(count > 0 ? (size_t)count : 1, size);
+}
+
+/* A product multiplies the zeros of its weights too: it pays where they are not
+   many. An identity has one weight for each output and needs none. */
+static int isdense(const work *s, int64_t filled) {
+  const idn_layer *l = s->layer;
+  int64_t block = idn_ins(l) * idn_outs(l);
+  int64_t total = s->census.total;
+  return block >= 16 && total >= filled * block * l->groups / 16 &&
+         total >= 2 * l->nout;
+}
+
+/* Counts the weights and finds memory for what they need. Returns 0 if there is
+   none. */
+static int prepare(work *s) {
+  const idn_layer *l = s->layer;
+  idn_census *c = &s->census;
+  int64_t most = 0, filled = 0;
+  s->taps = idn_counttaps(l);
+  c->outs = allocate(l->nout, sizeof *c->outs);
+  c->ins = allocate(l->nin, sizeof *c->ins);
+  c->taps = allocate(s->taps, sizeof *c->taps);
+  if (!c->outs || !c->ins || !c->taps) return 0;
+  idn_takecensus(l, &s->pass->weight, c);
+  for (int64_t tap = 0; tap < s->taps; tap++) {
+    if (c->taps[tap] > most) most = c->taps[tap];
+    filled += c->taps[tap] > 0;
+  }
+  if (isdense(s, filled)) {
+    int64_t wide = idn_outs(l) + WIDE - 1;
+    s->panels = allocate(idn_ins(l) * wide, sizeof *s->panels);
+    return s->panels != NULL;
+  }
+  s->diagonal = allocate(l->nin + l->nout, sizeof *s->diagonal);
+  s->values = allocate(most + 1, sizeof *s->values);
+  s->runs = allocate(most, sizeof *s->runs);
+  return s->diagonal && s->values && s->runs;
+}
+
+/* Adds what a kernel position does, whose weights are at `from`. */
+static void addtap(work *s, const float *from, const box *b, const float *x,
+                   float *y) {
+  const idn_layer *l = s->layer;
+  int64_t batch = s->pass->batch;
+  if (!s->panels) {
+    listruns(s, from);
+    eachrow(b, y, x, sparserow, s);
+    return;
+  }
+  for (int64_t g = 0; g < l->groups; g++) {
+    packpanels(s, from + g * s->pass->weight.group);
+    eachrow(b, y + g * idn_outs(l) * batch, x + g * idn_ins(l) * batch,
+            denserow, s);
+  }
+}
+
+int idn_forward(const idn_pass *pass, const float *x, float *y) {
+  work s = {.pass = pass, .layer = pass->layer};
+  int64_t at[IDN_MAXAXES];
+  box b;
+  int ok = prepare(&s);
+  for (int64_t tap = 0; ok && tap < s.taps; tap++) {
+    if (s.census.taps[tap] == 0) continue;
+    const float *from = idn_locate(s.layer, &pass->weight, tap, at);
+    if (join(pass, at, &b)) addtap(&s, from, &b, x, y);
+  }
+  void *all[] = {s.census.outs, s.census.ins, s.census.taps, s.diagonal,
+                 s.values,      s.runs,       s.panels};
+  for (size_t k = 0; k < sizeof all / sizeof *all; k++) free(all[k]);
+  return ok;
+}
+
+/* -- Bias and relu ------------------------------------------------------- */
+
+/* y[k][b] += bias[k * stride] for `count` outputs of a position. */
+static void addrow(float *y, const float *bias, int64_t stride, int64_t count,
+                   int64_t batch) {
+  if (batch == 1 && stride == 1) {
+    addscaled(y, bias, 1, count);
+    return;
+  }
+  for (; count > 0; count--, bias += stride)
+    for (int64_t b = 0; b < batch; b++) *y++ += *bias;
+}
+
+void idn_addbias(float *y, const float *bias, int64_t stride, int64_t positions,
+                 int64_t channels, int64_t batch) {
+  for (int64_t o = 0, end; o < channels; o = end + 1) {
+    for (end = o; end < channels && bias[end * stride] != 0;) end++;
+    for (int64_t p = 0; p < positions && end > o; p++)
+      addrow(y + (p * channels + o) * batch, bias + o * stride, stride, end - o,
+             batch);
+  }
+}
+
+/* In integers: of a comparison some compilers make a maximum, which may give +0
+   for -0. What is less than 0 stands between the least number below it and the
+   negative infinity. */
+void idn_relu(float *y, int64_t count) {
+  for (int64_t k = 0; k < count; k++) {
+    uint32_t bits;
+    memcpy(&bits, y + k, sizeof bits);
+    if (bits > 0x80000000U && bits <= 0xff800000U) bits = 0;
+    memcpy(y + k, &bits, sizeof bits);
+  }
+}
