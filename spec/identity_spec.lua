@@ -1,5 +1,6 @@
 -- How the initialiser is called, and what Flux's identity_init gives.
 
+local core = require "idinit.core"
 local idinit = require "idinit"
 local fails = require "spec.support.fails"
 local model = require "spec.support.model"
@@ -320,7 +321,7 @@ describe("Keywords", function()
   end)
 
   it("that do not exist are told with those that do where none is near", function()
-    local all = "one of gain, shift, layout, groups, center, fit, order, window expected"
+    local all = "one of " .. table.concat(core.keywords, ", ") .. " expected"
     for _, given in ipairs { "dtype", "noise", "act", "out", "in", "w", "name", "padding" } do
       assert.equal(('unknown keyword "%s": %s'):format(given, all),
         fails(function() idinit { [given] = 1 } end))

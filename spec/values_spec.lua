@@ -1,6 +1,7 @@
 -- Every bad value of every keyword is an error that names the keyword, what it
 -- takes and what it got.
 
+local core = require "idinit.core"
 local idinit = require "idinit"
 local fails = require "spec.support.fails"
 
@@ -183,6 +184,13 @@ calls["to taps"] = function(size, kw)
 end
 
 describe("A keyword of a bad value", function()
+  it("is any that there is", function()
+    local names, tried = {}, {}
+    for _, name in ipairs(core.keywords) do names[name] = true end
+    for _, case in ipairs(always) do tried[case[1]] = true end
+    assert.same(names, tried)
+  end)
+
   for place, call in pairs(calls) do
     it("is an error " .. place, function()
       for _, case in ipairs(always) do

@@ -891,8 +891,8 @@ local numbers = {
 }
 
 local names = {
-  "center", "fit", "gain", "groups", "layout", "order", "shift", "window", "gian", "stride",
-  "dilation", "pad", "outpad", "init", "bias", "activation",
+  "gian", "stride", "dilation", "pad", "outpad", "init", "bias", "activation",
+  unpack(core.keywords),
 }
 local strings = {
   "", "3", "lo", "hi", "pad", "tile", "mean", "split", "hadamard", "row", "col", "oi", "io", "wio",
