@@ -735,7 +735,7 @@ describe("Misuse of a constructor", function()
     fails(dense(2, 4, layers.relu), "Dense 2 => 4: keywords: plain table expected, got function")
     fails(dense(2, 4, setmetatable({}, {})), "plain table expected, got one with a metatable")
     fails(function() local _ = layers.Embedding(2, 4, { bias = true }) end,
-      'Embedding 2 => 4: unknown keyword "bias": init expected')
+      'Embedding 2 => 4: unknown keyword "bias": one of init expected')
   end)
 
   it("names what it expects of keywords", function()

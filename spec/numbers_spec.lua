@@ -2,6 +2,7 @@
 
 local idinit = require "idinit"
 local layers = require "idinit.layers"
+local child = require "spec.tools.child"
 local fails = require "spec.support.fails"
 local nonzeros = require "spec.support.nonzeros"
 
@@ -95,7 +96,7 @@ describe("A number of the FFI", function()
     assert.is_true(idinit(3, 1, 2, kw) == idinit(3, 1, 2,
       { groups = 2, center = { 3 }, window = { { 2, 3 }, {}, {} } }))
     kw.groups = load "return -2LL"()
-    fails(function() idinit(3, 1, 2, kw) end, "groups: positive integer expected, got -2LL")
+    fails(function() idinit(3, 1, 2, kw) end, "groups: positive integer expected, got -2")
   end)
 
   it("may be a shift that no double holds", function()
@@ -108,13 +109,13 @@ describe("A number of the FFI", function()
   end)
 
   it("that is no size is named", function()
-    fails(function() idinit(3, load "return -1LL"()) end, "size 2", "got -1LL")
+    fails(function() idinit(3, load "return -1LL"()) end, "size 2", "got -1")
     fails(function() idinit(double(2.5), 3) end, "size 1", "got 2.5")
     fails(function() idinit(double(0 / 0), 3) end, "size 1", "got nan")
     fails(function() idinit(load "return 9007199254740993LL"(), 0) end, "size 1",
-      "got 9007199254740993LL")
+      "got 9.007199254741e+15")
     fails(function() idinit(load "return 18446744073709551615ULL"(), 0) end, "size 1",
-      "got 18446744073709551615ULL")
+      "got 1.844674407371e+19")
     fails(function() return (idinit(3)(load "return 4LL"())) end,
       "index 4 out of range [1, 3] in dimension 1")
   end)
@@ -127,4 +128,24 @@ describe("A number of the FFI", function()
       fails(function() return (idinit(3)[other]) end, "got cdata")
     end
   end)
+end)
+
+describe("A number in an error", function()
+  -- A decimal comma, and a decimal point of two bytes; made here, where they can be.
+  for _, name in ipairs { "de_DE", "ps_AF" } do
+    it("has a point in the locale " .. name, function()
+      local folder = child.folder()
+      finally(function() child.must("rm -r " .. folder) end)
+      local locale = name .. ".UTF-8"
+      child.run(("localedef -i %s -f UTF-8 %s/%s"):format(name, folder, locale))
+      local code = ([[
+        os.setlocale("%s", "numeric")
+        local idinit = require "idinit"
+        for _, x in ipairs { 1.5, -2.25, 1e300, 1.5e-300, 1 / 0, -1 / 0, 0 / 0 } do
+          io.write(select(2, pcall(idinit, x)):match "got (.*)", " ")
+        end]]):format(locale)
+      assert.equal("1.5 -2.25 1e+300 1.5e-300 inf -inf nan ", child.must(
+        ("LOCPATH=%s %s -e %s"):format(folder, child.lua(), child.quote(code))))
+    end)
+  end
 end)

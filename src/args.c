@@ -37,8 +37,13 @@ const char *idn_pushnumber(lua_State *L, double n) {
     snprintf(text, sizeof text, "nan");
   } else {
     snprintf(text, sizeof text, "%.14g", n);
-    char *comma = strchr(text, ','); /* some locales' decimal point */
-    if (comma) *comma = '.';
+    /* Some locales have another decimal point, also one of two bytes. */
+    char *point = text + strspn(text, "-0123456789");
+    char *rest = point + strcspn(point, "0123456789");
+    if (*point && !strchr("ei", *point)) {
+      *point = '.';
+      memmove(point + 1, rest, strlen(rest) + 1);
+    }
   }
   lua_pushstring(L, text);
   return lua_tostring(L, -1);
@@ -62,30 +67,16 @@ static const char *pushquoted(lua_State *L, const char *s, size_t length) {
   return lua_tostring(L, -1);
 }
 
-/* Pushes the value of the cdata at `arg` and its text, or nothing if it is no
-   number. [-0, +(0|2)] */
-static int pushforeign(lua_State *L, int arg, double modulus) {
-  luaL_checkstack(L, 4, "too many arguments");
-  lua_pushvalue(L, arg);
-  idn_pushforeign(L, "number");
-  lua_insert(L, -2);
-  lua_pushnumber(L, modulus);
-  lua_call(L, 2, 2);
-  if (lua_type(L, -2) == LUA_TNUMBER && lua_type(L, -1) == LUA_TSTRING)
-    return 1;
-  lua_pop(L, 2);
-  return 0;
-}
-
 const char *idn_pushgot(lua_State *L, int arg) {
   int64_t n;
+  double x;
   if (lua_type(L, arg) == LUA_TNUMBER && idn_getinteger(L, arg, &n))
     return pushinteger(L, n);
   if (lua_type(L, arg) == LUA_TNUMBER)
     return idn_pushnumber(L, lua_tonumber(L, arg));
-  if (idn_iscdata(L, arg) && pushforeign(L, arg, 0)) {
-    lua_remove(L, -2);
-  } else if (lua_type(L, arg) == LUA_TSTRING) {
+  if (idn_iscdata(L, arg) && idn_foreignnumber(L, arg, 0, &x))
+    return idn_pushnumber(L, x);
+  if (lua_type(L, arg) == LUA_TSTRING) {
     lua_pushfstring(L, "string %s",
                     pushquoted(L, lua_tostring(L, arg), lua_rawlen(L, arg)));
     lua_remove(L, -2);
@@ -130,10 +121,16 @@ double idn_todouble(lua_State *L, int arg) {
 float idn_tofloat(lua_State *L, int arg) { return (float)idn_todouble(L, arg); }
 
 int idn_foreignnumber(lua_State *L, int arg, double modulus, double *x) {
-  if (!pushforeign(L, arg, modulus)) return 0;
-  *x = lua_tonumber(L, -2);
-  lua_pop(L, 2);
-  return 1;
+  luaL_checkstack(L, 4, "too many arguments");
+  lua_pushvalue(L, arg);
+  idn_pushforeign(L, "number");
+  lua_insert(L, -2);
+  lua_pushnumber(L, modulus);
+  lua_call(L, 2, 1);
+  int is_number = lua_type(L, -1) == LUA_TNUMBER;
+  *x = lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return is_number;
 }
 
 void idn_pushforeign(lua_State *L, const char *name) {
@@ -184,83 +181,78 @@ void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level) {
 
 static int min(int a, int b) { return a < b ? a : b; }
 
-/* Edits (insert, delete, replace, swap two neighbours) from one word to
-   another, of up to SHOWN letters. */
+static int wordlength(const char *s) {
+  size_t length = strlen(s);
+  return length < SHOWN ? (int)length : SHOWN;
+}
+
+/* Case does not count. */
+static int differ(char x, char y) { return ((x ^ y) & ~0x20) != 0; }
+
+/* Edits (insert, delete, replace, swap two neighbours) between two words of up
+   to SHOWN letters. */
 static int distance(const char *a, int m, const char *b, int n) {
   int edits[SHOWN + 1][SHOWN + 1]; /* between the first i and j letters */
   for (int i = 0; i <= m; i++)
     for (int j = 0; j <= n; j++) {
-      if (i == 0 || j == 0) {
-        edits[i][j] = i + j;
-        continue;
-      }
-      int least = edits[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+      edits[i][j] = i + j;
+      if (i == 0 || j == 0) continue;
+      int least = edits[i - 1][j - 1] + differ(a[i - 1], b[j - 1]);
       least = min(least, min(edits[i - 1][j], edits[i][j - 1]) + 1);
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+      if (i > 1 && j > 1 && !differ(a[i - 1], b[j - 2]) &&
+          !differ(a[i - 2], b[j - 1]))
         least = min(least, edits[i - 2][j - 2] + 1);
       edits[i][j] = least;
     }
   return edits[m][n];
 }
 
-/* The place in the list of the name that is near to a word, or 0. Near is what
-   takes an edit for each three letters of the shorter, rounded up. */
-static int nearest(lua_State *L, const char *word, int length, int names) {
-  char lower[SHOWN];
-  int best = 0, least = SHOWN, count = (int)lua_rawlen(L, names);
-  for (int k = 0; k < length; k++) {
-    int is_upper = word[k] >= 'A' && word[k] <= 'Z';
-    lower[k] = (char)(is_upper ? word[k] | 0x20 : word[k]);
-  }
-  for (int k = 1; k <= count; k++) {
-    lua_rawgeti(L, names, k);
-    const char *name = lua_tostring(L, -1);
-    int other = min((int)lua_rawlen(L, -1), SHOWN);
-    int edits = distance(lower, length, name, other);
-    if (edits <= (min(length, other) + 2) / 3 && edits < least)
-      best = k, least = edits;
-    lua_pop(L, 1);
+/* The name that is near to a word, or NULL. Near is what takes an edit for each
+   three letters of the shorter, rounded up. */
+static const char *nearest(const char *word, const char *const *names) {
+  const char *best = NULL;
+  int least = SHOWN, m = wordlength(word);
+  for (; *names; names++) {
+    int n = wordlength(*names);
+    int edits = distance(word, m, *names, n);
+    if (edits < least && edits <= (min(m, n) + 2) / 3)
+      least = edits, best = *names;
   }
   return best;
 }
 
-const char *idn_pushunknown(lua_State *L, int arg, int names) {
+const char *idn_pushunknown(lua_State *L, int arg, const char *const *names) {
   luaL_Buffer all;
   if (lua_type(L, arg) != LUA_TSTRING)
     return lua_pushfstring(L, "keyword: string expected, got %s",
                            idn_pushgot(L, arg));
-  size_t length = lua_rawlen(L, arg);
-  const char *word = lua_tostring(L, arg),
-             *quoted = pushquoted(L, word, length);
-  int near = nearest(L, word, length < SHOWN ? (int)length : SHOWN, names);
-  if (near) {
-    lua_rawgeti(L, names, near);
-    return lua_pushfstring(L, "unknown keyword %s: did you mean \"%s\"?",
-                           quoted, lua_tostring(L, -1));
-  }
+  const char *word = lua_tostring(L, arg), *near = nearest(word, names);
+  word = pushquoted(L, word, lua_rawlen(L, arg));
+  if (near)
+    return lua_pushfstring(L, "unknown keyword %s: did you mean \"%s\"?", word,
+                           near);
   luaL_buffinit(L, &all);
-  int count = (int)lua_rawlen(L, names);
-  for (int k = 1; k <= count; k++) {
-    if (k > 1) luaL_addstring(&all, ", ");
-    lua_rawgeti(L, names, k);
-    luaL_addvalue(&all);
+  for (int k = 0; names[k]; k++) {
+    if (k > 0) luaL_addstring(&all, ", ");
+    luaL_addstring(&all, names[k]);
   }
   luaL_pushresult(&all);
-  return lua_pushfstring(L, "unknown keyword %s: %s%s expected", quoted,
-                         count > 1 ? "one of " : "", lua_tostring(L, -1));
+  return lua_pushfstring(L, "unknown keyword %s: one of %s expected", word,
+                         lua_tostring(L, -1));
 }
 
 /* unknown(key, names): idn_pushunknown's text. */
 static int unknown(lua_State *L) {
-  lua_settop(L, 2);
-  if (!lua_istable(L, 2))
-    idn_fail(L, 1, "names: table expected, got %s", idn_pushgot(L, 2));
-  for (int k = (int)lua_rawlen(L, 2); k > 0; k--) {
-    lua_rawgeti(L, 2, k);
+  enum { MOST = 32 };
+  const char *names[MOST + 1] = {NULL};
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checkstack(L, MOST + 8, "too many names");
+  for (int k = 0; k < MOST && k < (int)lua_rawlen(L, 2); k++) {
+    lua_rawgeti(L, 2, k + 1);
     luaL_checktype(L, -1, LUA_TSTRING);
-    lua_pop(L, 1);
+    names[k] = lua_tostring(L, -1);
   }
-  idn_pushunknown(L, 1, 2);
+  idn_pushunknown(L, 1, names);
   return 1;
 }
 

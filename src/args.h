@@ -18,10 +18,9 @@ IDN_NORETURN int idn_fail(lua_State *L, int level, const char *format, ...);
 const char *idn_pushnumber(lua_State *L, double n);
 const char *idn_pushgot(lua_State *L, int arg);
 
-/* Pushes what is said of the key at `arg`, which is none of the names that the
-   table at `names` lists: which of them is near, or else all. Both indices are
-   absolute. [-0, +1] */
-const char *idn_pushunknown(lua_State *L, int arg, int names);
+/* Pushes what is said of the key at `arg`, which is none of the names, a list
+   that NULL ends: which of them is near, or else all. [-0, +1 or more] */
+const char *idn_pushunknown(lua_State *L, int arg, const char *const *names);
 
 /* Pushes a size as text, "3×5". [-0, +1] */
 const char *idn_pushsize(lua_State *L, int rank, const int64_t *size);
@@ -41,10 +40,9 @@ static inline int idn_iscdata(lua_State *L, int arg) {
   return lua_type(L, arg) > LUA_TTHREAD;
 }
 
-/* Whether the cdata at `arg` is a number, which goes to `x`: infinity if it is
-   an integer that no double holds, or its remainder if a `modulus` above 0 is
-   given. Only lua/idinit/foreign.lua can tell, which allocates: so finalizers
-   can run. */
+/* Whether the cdata at `arg` is a number, which goes to `x`: past IDN_MAXEXTENT
+   where no double holds it. Or its remainder, if a `modulus` above 0 is given.
+   Only lua/idinit/foreign.lua can tell, which allocates: finalizers can run. */
 int idn_foreignnumber(lua_State *L, int arg, double modulus, double *x);
 
 /* Whether `arg` is a number, no string, with an integral value of at most

@@ -204,15 +204,6 @@ static const struct {
     {"order", readorder},   {"window", readwindow},
 };
 
-/* Pushes the list of their names. [-0, +1] */
-static void pushnames(lua_State *L) {
-  lua_createtable(L, IDN_KEYWORDS, 0);
-  for (int k = 0; k < IDN_KEYWORDS; k++) {
-    lua_pushstring(L, keywords[k].name);
-    lua_rawseti(L, -2, k + 1);
-  }
-}
-
 /* Which keyword the key at `arg` is. */
 static int find(lua_State *L, int arg) {
   if (lua_type(L, arg) == LUA_TSTRING) {
@@ -222,10 +213,9 @@ static int find(lua_State *L, int arg) {
           strlen(name) == lua_rawlen(L, arg))
         return k;
   }
-  lua_pushvalue(L, arg);
-  pushnames(L);
-  int names = lua_gettop(L);
-  return idn_fail(L, 1, "%s", idn_pushunknown(L, names - 1, names));
+  const char *names[IDN_KEYWORDS + 1] = {NULL};
+  for (int k = 0; k < IDN_KEYWORDS; k++) names[k] = keywords[k].name;
+  return idn_fail(L, 1, "%s", idn_pushunknown(L, arg, names));
 }
 
 /* Takes the values of keywords from the table at `keys`, and returns how many
@@ -279,7 +269,11 @@ void idn_pushkeywords(const idn_call *c) {
 }
 
 void idn_open_keywords(lua_State *L) {
-  pushnames(L);
+  lua_createtable(L, IDN_KEYWORDS, 0);
+  for (int k = 0; k < IDN_KEYWORDS; k++) {
+    lua_pushstring(L, keywords[k].name);
+    lua_rawseti(L, -2, k + 1);
+  }
   lua_setfield(L, -2, "keywords");
 }
 

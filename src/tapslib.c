@@ -15,7 +15,8 @@ static int partial(lua_State *L);
 /* A function that waits for a size. */
 static int pushpartial(idn_call *c) {
   idn_readkeywords(c); /* early, what is wrong for every size */
-  for (int k = 1; k <= SHARED; k++) lua_pushvalue(c->L, lua_upvalueindex(k));
+  lua_pushvalue(c->L, lua_upvalueindex(1));
+  lua_pushvalue(c->L, lua_upvalueindex(2));
   idn_pushkeywords(c);
   lua_pushcclosure(c->L, partial, SHARED + IDN_KEYWORDS);
   return 1;

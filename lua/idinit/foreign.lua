@@ -5,7 +5,7 @@ local core = require "idinit.core"
 
 local has_ffi, ffi = pcall(require, "ffi")
 
-local find, match, huge = string.find, string.match, math.huge
+local find, match = string.find, string.match
 local tonumber, tostring = tonumber, tostring
 
 local foreign = {}
@@ -13,19 +13,19 @@ local foreign = {}
 --- What is left for C; for nobody, where this file is loaded again.
 local given = core.foreign or {}
 
---- What C cannot read by itself: the value of a cdata that is a number, and its
---- text for errors; nothing for any other. LuaJIT's tonumber takes a type for a
---- number, too. An integer that no double holds is infinite, or its remainder
---- if there is a modulus above 0.
+--- What C cannot read by itself: the value of a cdata that is a number, or its
+--- remainder if there is a modulus above 0; nothing for any other. LuaJIT's
+--- tonumber takes a type for a number, too. An integer that no double holds is
+--- past 2^53, and so is what is returned.
 function given.number(x, modulus)
   local n = tonumber(x)
   if n == nil then return end
   local text = tostring(x)
   if find(text, "LL$") then
-    if modulus > 0 then return tonumber(x % modulus), text end
-    return x == n and n or huge, text
+    if modulus > 0 then return tonumber(x % modulus) end
+    return x == n and n or n + (n > 0 and 2 or -2)
   elseif find(text, "^cdata<") and not find(text, "^cdata<bool>") then
-    return n, core.numbertext(n)
+    return n
   end
 end
 
