@@ -972,7 +972,7 @@ describe("The core of layers", function()
   end)
 
   it("bears a tensor that is finalized on the way", function()
-    local finalize = debug.getmetatable(x).__gc
+    local finalize = debug.getmetatable(idinit(100, 100)).__gc
     local layer = layers.Dense(2, 2)
     local weight = layer.weight
     local data = idinit.zeros(2)

@@ -1081,6 +1081,7 @@ for name in sys.argv[1:]:
     save("F", counting("col", 3, 5))
     save("F", counting("col", 1000, 100))
     save("F", counting("col", 2, 3, 4, 5))
+    save("F", counting("col", 1, 2, 4, 5)[1])
     -- Headers that end on either side of a multiple of 64. NumPy leaves room
     -- for the slowest extent to grow, so its digits do not count.
     local size = { 2 }

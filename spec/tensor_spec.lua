@@ -182,9 +182,53 @@ describe("A field of a tensor", function()
   end)
 
   it("is no way to break it by its metatable", function()
-    local t = idinit(2, 2)
-    assert.is_not.equal("table", type(getmetatable(t)))
-    assert.is_false(pcall(setmetatable, t, {}))
+    assert.is_false(pcall(setmetatable, idinit(2, 2), {}))
+  end)
+end)
+
+describe("The metatable of a tensor", function()
+  local events = { "__call", "__eq", "__index", "__len", "__newindex", "__tostring" }
+
+  it("shows what can be done with one, and no finalizer", function()
+    local shown = {}
+    for name, value in pairs(getmetatable(idinit(2, 2))) do
+      assert.equal("function", type(value))
+      shown[#shown + 1] = name
+    end
+    table.sort(shown)
+    assert.same(events, shown)
+  end)
+
+  it("is one for all tensors", function()
+    for _, t in ipairs { idinit(100, 100), idinit(100, 100)[1], idinit(2, 2)[1], idinit(2) } do
+      assert.equal(getmetatable(idinit(2, 2)), getmetatable(t))
+    end
+  end)
+
+  it("has functions that do what tensors do", function()
+    local t, shown = count("row", 2, 3), getmetatable(idinit(2, 2))
+    assert.equal(6, shown.__call(t, 2, 3))
+    assert.equal(4, shown.__index(t, 2)[1])
+    assert.equal(2, shown.__len(t))
+    assert.is_true(shown.__eq(t, t:clone()))
+    assert.equal(tostring(t), shown.__tostring(t))
+    shown.__newindex(t, 2, 7)
+    assert.equal(7, t(2, 3))
+  end)
+
+  it("changes no tensor by what is written to it", function()
+    local shown, kept = getmetatable(idinit(2, 2)), {}
+    for name, value in pairs(shown) do
+      kept[name] = value
+      shown[name] = function() error "not a tensor's" end
+    end
+    shown.__gc = error
+    local t = idinit(100, 100)
+    assert.equal(1, t(2, 2) + t[1][2])
+    assert.equal(100, #t)
+    assert.is_true(t == idinit(100, 100))
+    shown.__gc = nil
+    for name, value in pairs(kept) do shown[name] = value end
   end)
 end)
 
@@ -453,7 +497,7 @@ describe("clone and contiguous", function()
     assert.same({ 0, 3 }, sizeof(idinit.zeros(0, 3):clone()))
   end)
 
-  it("give a tensor without gaps in its order, itself if it is one", function()
+  it("give a tensor without gaps in row or column order, itself if it is one", function()
     local row, col = count("row", 3, 2, 2), count("col", 3, 2, 2)
     assert.is_true(rawequal(row, row:contiguous()))
     assert.is_true(rawequal(col, col:contiguous()))
@@ -462,7 +506,9 @@ describe("clone and contiguous", function()
     local w = col[2]
     local c = w:contiguous()
     assert.is_true(c == w)
-    assert.same({ 1, 2 }, { c:stride() })
+    assert.same({ 2, 1 }, { c:stride() })
+    assert.same({ 2, 1 }, { w:clone():stride() })
+    assert.same({ 1, 3, 6 }, { col:clone():stride() })
     c:fill(0)
     assert.equal(5, col(2, 1, 1))
     local e = idinit.zeros(2, 0)

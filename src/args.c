@@ -177,6 +177,17 @@ void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level) {
                d + 1, idn_pushgot(L, arg + d));
 }
 
+int idn_checkdimension(lua_State *L, int arg, int rank, int level) {
+  int64_t d;
+  if (!idn_tointeger(L, arg, &d))
+    idn_fail(L, level, "dimension: integer expected, got %s",
+             idn_pushgot(L, arg));
+  if (d < 1 || d > rank)
+    idn_fail(L, level, "dimension %s out of range [1, %d]", idn_pushgot(L, arg),
+             rank);
+  return (int)d - 1;
+}
+
 /* -- Unknown keys -------------------------------------------------------- */
 
 static int min(int a, int b) { return a < b ? a : b; }

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "compat.h"
-#include "taps.h" /* IDN_MAXRANK, IDN_MAXEXTENT */
+#include "size.h"
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
@@ -61,9 +61,6 @@ static inline int idn_tointeger(lua_State *L, int arg, int64_t *n) {
   return (double)*n == x;
 }
 
-/* How many values a table lists at most under any Lua: LuaJIT's limit. */
-#define IDN_MAXLIST (1 << 27)
-
 /* How many values the table at `arg`, an absolute index, lists; -1 if it has
    other keys than 1, 2, ... without a gap. */
 int idn_listlength(lua_State *L, int arg);
@@ -75,6 +72,9 @@ int64_t idn_countnumbers(lua_State *L, int arg);
 /* Reads extents from `count` arguments from `arg` on, and raises at `level`
    where one is no size. */
 void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level);
+
+/* The dimension at `arg`, counted from 0, of a tensor of `rank`. */
+int idn_checkdimension(lua_State *L, int arg, int rank, int level);
 
 /* Pushes a function that lua/idinit/foreign.lua has left for C, or nil. */
 void idn_pushforeign(lua_State *L, const char *name);

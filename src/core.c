@@ -6,7 +6,7 @@
 #endif
 
 #include "keywords.h"
-#include "tensor.h"
+#include "lib.h"
 
 /* Keeps this library in the process. Lua 5.1 and LuaJIT close libraries before
    the finalizers of what is older have run, and these may use the module. */
@@ -23,13 +23,16 @@ static void stay(void) {
 #endif
 }
 
-/* Makes the module's table. Runs with the upvalues that idn_register hands
+/* Makes the module's table. Runs with the upvalues that idn_register passes
    on. */
 static int open(lua_State *L) {
   lua_newtable(L);
   idn_open_args(L);
   idn_open_tensor(L);
-  idn_open_elements(L);
+  idn_open_index(L);
+  idn_open_nest(L);
+  idn_open_view(L);
+  idn_open_rearrange(L);
   idn_open_keywords(L);
   idn_open_taps(L);
   idn_open_text(L);
@@ -52,7 +55,8 @@ int luaopen_idinit_core(lua_State *L) {
   stay();
   idn_pushheap(L);
   lua_newtable(L);
-  lua_pushcclosure(L, open, 2);
+  lua_newtable(L);
+  lua_pushcclosure(L, open, IDN_UPVALUES);
   lua_call(L, 0, 1);
   lua_pushvalue(L, -1);
   lua_insert(L, -3);

@@ -3,14 +3,12 @@
 
 #include "disk.h"
 #include "dtype.h"
+#include "elements.h"
+#include "lib.h"
+#include "loop.h"
 #include "npy.h"
-#include "tensor.h"
 
 #define BLOCK 16384 /* bytes of elements under way */
-
-#if IDN_NPY_MAXRANK != IDN_MAXRANK
-#error "a tensor of any rank can be saved, and what is loaded be a tensor"
-#endif
 
 /* One file on its way in or out. A finalizer closes it if an error is raised
    meanwhile. */
@@ -69,83 +67,53 @@ static int cannot(lua_State *L, const char *what, const char *path, transfer *f,
 
 /* -- Save ---------------------------------------------------------------- */
 
-/* A walk through a tensor's elements in the file's order: the first dimension
-   of the walk is the fastest, and dimensions without a gap between are one. */
-typedef struct walk {
+/* Elements on their way into a file. */
+typedef struct writer {
+  transfer *f;
   const float *data;
-  int64_t offset; /* of the next element */
-  int64_t left;
-  int rank;
-  int64_t size[IDN_MAXRANK], stride[IDN_MAXRANK], at[IDN_MAXRANK];
-} walk;
+  size_t count; /* of those in the block */
+  const char *fault;
+} writer;
 
-static void addwalk(walk *w, int64_t size, int64_t stride) {
-  int last = w->rank - 1;
-  if (last >= 0 && stride == w->size[last] * w->stride[last]) {
-    w->size[last] *= size;
-    return;
-  }
-  w->size[w->rank] = size;
-  w->stride[w->rank] = stride;
-  w->at[w->rank++] = 0;
+static int flush(writer *w) {
+  float *block = w->f->block.elements;
+  idn_writeelements(IDN_F32, block, block, w->count);
+  w->fault = idn_writedisk(&w->f->disk, block, w->count * sizeof *block);
+  w->count = 0;
+  return w->fault == NULL;
 }
 
-static void beginwalk(walk *w, const idn_tensor *t, int order) {
-  w->data = t->data;
-  w->offset = 0;
-  w->left = t->numel;
-  w->rank = 0;
-  for (int k = 0; k < t->rank && t->numel > 0; k++) {
-    int d = order == IDN_COL ? k : t->rank - 1 - k;
-    if (idn_size(t)[d] != 1) addwalk(w, idn_size(t)[d], idn_stride(t)[d]);
+/* Visits the elements in the file's order, which is that of `a`. */
+static int write(void *state, int64_t n, int64_t a, int64_t sa, int64_t b,
+                 int64_t sb) {
+  static const int64_t room = BLOCK / sizeof(float);
+  writer *w = state;
+  (void)a, (void)sa;
+  while (n > 0) {
+    int64_t space = room - (int64_t)w->count, part = n < space ? n : space;
+    const int64_t step = 1;
+    idn_copyelements(1, &part, w->f->block.elements + w->count, &step,
+                     w->data + b, &sb);
+    w->count += (size_t)part;
+    b += part * sb;
+    n -= part;
+    if ((int64_t)w->count == room && !flush(w)) return 0;
   }
-  if (w->rank == 0) addwalk(w, 1, 1);
-}
-
-/* `run` elements further in the first dimension. */
-static void advance(walk *w, int64_t run) {
-  w->left -= run;
-  w->offset += run * w->stride[0];
-  w->at[0] += run;
-  for (int d = 0; d + 1 < w->rank && w->at[d] == w->size[d]; d++) {
-    w->offset += w->stride[d + 1] - w->size[d] * w->stride[d];
-    w->at[d] = 0;
-    w->at[d + 1]++;
-  }
-}
-
-/* Copies the next elements, up to `room` of them, and returns their number. */
-static size_t gather(walk *w, float *to, size_t room) {
-  size_t n = 0;
-  while (n < room && w->left > 0) {
-    const float *from = w->data + w->offset;
-    int64_t run = w->size[0] - w->at[0];
-    if (run > (int64_t)(room - n)) run = (int64_t)(room - n);
-    if (w->stride[0] == 1)
-      memcpy(to + n, from, (size_t)run * sizeof *to);
-    else
-      for (int64_t i = 0; i < run; i++)
-        memcpy(to + n + i, from + i * w->stride[0], sizeof *to);
-    n += (size_t)run;
-    advance(w, run);
-  }
-  return n;
+  return 1;
 }
 
 static const char *writetensor(transfer *f, const idn_tensor *t) {
   char header[IDN_NPY_MAXSAVED];
-  int order =
-      idn_ispacked(t, IDN_ROW) || !idn_ispacked(t, IDN_COL) ? IDN_ROW : IDN_COL;
+  int64_t packed[IDN_MAXRANK];
+  writer w = {f, t->data, 0, NULL};
+  idn_loop l;
+  int order = idn_newsorder(t);
   size_t n = idn_npywrite(header, t->rank, idn_size(t), order == IDN_COL);
-  const char *fault = idn_writedisk(&f->disk, header, n);
-  float *block = f->block.elements;
-  walk w;
-  beginwalk(&w, t, order);
-  while (!fault && (n = gather(&w, block, BLOCK / sizeof *block)) > 0) {
-    idn_writeelements(IDN_F32, block, block, n);
-    fault = idn_writedisk(&f->disk, block, n * sizeof *block);
-  }
-  return fault;
+  w.fault = idn_writedisk(&f->disk, header, n);
+  idn_packstrides(t->rank, idn_size(t), order, packed);
+  idn_makeloop(&l, t->rank, idn_size(t), packed, idn_stride(t));
+  if (!w.fault && idn_runloop(&l, write, &w)) flush(&w);
+  return w.fault;
 }
 
 static int endsin(const char *path, const char *ending) {

@@ -3,8 +3,8 @@
 #ifndef IDN_KEYWORDS_H
 #define IDN_KEYWORDS_H
 
+#include "lib.h"
 #include "taps.h"
-#include "tensor.h"
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 

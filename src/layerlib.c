@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "forward.h"
-#include "tensor.h"
+#include "lib.h"
 
 #define BLAME 2
 
@@ -197,7 +197,7 @@ static void measure(call *c, const idn_tensor *x) {
 /* Replaces the tensor at `arg` by one in row order, if it is not. */
 static void torow(const call *c, int arg) {
   const idn_tensor *x = lua_touserdata(c->L, arg);
-  if (idn_ispacked(x, IDN_ROW)) return;
+  if (idn_order(x) == IDN_ROW) return;
   idn_tensor *row = idn_newtensor(c->L, x->rank, x->dim, IDN_ROW, BLAME);
   idn_assign(c->L, row, arg, BLAME);
   lua_replace(c->L, arg);
@@ -361,7 +361,7 @@ static int map(lua_State *L) {
   lua_settop(L, 3);
   const char *label = checklayer(L, 1)->label;
   idn_tensor *t = idn_checktensor(L, 2, "data", BLAME);
-  if (!idn_ispacked(t, t->order))
+  if (idn_order(t) == IDN_GAPS)
     idn_fail(L, BLAME, "data: contiguous tensor expected");
   for (int64_t k = 0; k < t->numel; k++) { /* none once finalized */
     lua_pushvalue(L, 3);

@@ -195,7 +195,7 @@ static int extent(scanner *s, int64_t *value) {
   const char *first = s->p;
   for (*value = 0; isdigitnext(s); s->p++) {
     int digit = *s->p - '0';
-    if (*value > (IDN_NPY_MAXEXTENT - digit) / 10)
+    if (*value > (IDN_MAXEXTENT - digit) / 10)
       return fail(s->h, "the extent of dimension %d is too large", d);
     *value = *value * 10 + digit;
   }
@@ -214,8 +214,8 @@ static int shape(scanner *s) {
   if (!expect(s, '(')) return 0;
   for (h->rank = 0; !accept(s, ')'); h->rank++) {
     if (!comma) return expect(s, ',');
-    if (h->rank == IDN_NPY_MAXRANK)
-      return fail(h, "at most %d dimensions expected", IDN_NPY_MAXRANK);
+    if (h->rank == IDN_MAXRANK)
+      return fail(h, "at most %d dimensions expected", IDN_MAXRANK);
     if (!extent(s, &h->size[h->rank])) return 0;
     comma = accept(s, ',');
   }

@@ -6,10 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "size.h"
+
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
-#define IDN_NPY_MAXRANK 32
-#define IDN_NPY_MAXEXTENT ((int64_t)1 << 53)
 #define IDN_NPY_PRELUDE 12       /* the bytes that tell a header's length */
 #define IDN_NPY_MAXTEXT 0x100000 /* the longest header that is read */
 #define IDN_NPY_MAXSAVED 1024    /* room for any header that is written */
@@ -25,7 +25,7 @@ typedef struct idn_npy {
   int fortran;   /* whether the first index is the fastest */
   int rank;
   int64_t numel;
-  int64_t size[IDN_NPY_MAXRANK];
+  int64_t size[IDN_MAXRANK];
   char fault[160];
 } idn_npy;
 

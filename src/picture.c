@@ -31,22 +31,26 @@ static int64_t countrun(const float *p, int64_t n, int64_t stride) {
   return count;
 }
 
-static int64_t countloop(const float *p, int rank, const int64_t *size,
-                         const int64_t *stride) {
-  int64_t count = 0;
-  if (rank == 1) return countrun(p, *size, *stride);
-  for (int64_t k = 0; k < *size; k++)
-    count += countloop(p + k * *stride, rank - 1, size + 1, stride + 1);
-  return count;
+typedef struct counter {
+  const float *data;
+  int64_t count;
+} counter;
+
+static int visit(void *state, int64_t n, int64_t a, int64_t sa, int64_t b,
+                 int64_t sb) {
+  counter *c = state;
+  (void)b, (void)sb;
+  c->count += countrun(c->data + a, n, sa);
+  return 1;
 }
 
 int64_t idn_nonzeros(const float *data, int rank, const int64_t *size,
                      const int64_t *stride) {
+  counter c = {data, 0};
   idn_loop l;
-  for (int d = 0; d < rank; d++)
-    if (size[d] == 0) return 0;
   idn_makeloop(&l, rank, size, stride, stride);
-  return countloop(data, l.rank, l.size, l.a);
+  idn_runloop(&l, visit, &c);
+  return c.count;
 }
 
 /* -- Drawing ------------------------------------------------------------- */

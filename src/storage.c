@@ -27,7 +27,6 @@ struct idn_heap {
   size_t trigger;   /* `held` that starts the next one */
   size_t wanted;    /* during a collection, the size that it is run for */
   idn_block *spare; /* blocks that it freed, all of that size */
-  const void *metatable, *owners; /* see idn_owntables */
 };
 
 struct idn_block {
@@ -54,8 +53,9 @@ static void freespares(idn_heap *heap) {
 /* Tensors may outlive this when a state is closed, and then free their blocks
    themselves. */
 static int closeheap(lua_State *L) {
-  idn_heap *heap = idn_toheap(L, 1);
-  if (heap) freespares(heap);
+  idn_heap *heap = lua_touserdata(L, 1);
+  if (heap && lua_rawlen(L, 1) == sizeof *heap && heap->tag == ~idn_tag(heap))
+    freespares(heap);
   return 0;
 }
 
@@ -69,21 +69,6 @@ void idn_pushheap(lua_State *L) {
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1); /* blocks point to it, so it lives as long as L */
   luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-idn_heap *idn_toheap(lua_State *L, int arg) {
-  idn_heap *heap = lua_touserdata(L, arg);
-  if (!heap || lua_rawlen(L, arg) != sizeof *heap) return NULL;
-  return heap->tag == ~idn_tag(heap) ? heap : NULL;
-}
-
-void idn_owntables(idn_heap *heap, const void *metatable, const void *owners) {
-  heap->metatable = metatable;
-  heap->owners = owners;
-}
-
-int idn_isown(const idn_heap *heap, const void *metatable) {
-  return metatable == heap->metatable || metatable == heap->owners;
 }
 
 static size_t most(size_t a, size_t b) { return a > b ? a : b; }

@@ -23,13 +23,6 @@ static inline uintptr_t idn_tag(const void *p) {
 /* Pushes the heap of a Lua state. [-0, +1] */
 void idn_pushheap(lua_State *L);
 
-/* The heap at `arg`, or NULL. */
-idn_heap *idn_toheap(lua_State *L, int arg);
-
-/* The addresses of the state's two metatables, to be known again. */
-void idn_owntables(idn_heap *heap, const void *metatable, const void *owners);
-int idn_isown(const idn_heap *heap, const void *metatable);
-
 /* A block of `bytes` with one owner, or NULL if there is no memory. It holds
    zeros, or anything where it need not be zeroed. May collect garbage, so it
    may raise: hold nothing across it. */

@@ -13,10 +13,9 @@
 
 #include <stdint.h>
 
-#pragma GCC visibility push(hidden) /* the module exports its opener alone */
+#include "size.h"
 
-#define IDN_MAXRANK 32
-#define IDN_MAXEXTENT ((int64_t)1 << 53) /* the largest size or index */
+#pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
 typedef enum idn_fit {
   IDN_PAD,

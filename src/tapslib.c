@@ -4,10 +4,6 @@
 
 #include "keywords.h"
 
-/* Upvalues 1 and 2 are those of every C function; a partial's keywords follow.
- */
-enum { SHARED = 2 };
-
 /* -- Tensors ------------------------------------------------------------- */
 
 static int partial(lua_State *L);
@@ -15,10 +11,10 @@ static int partial(lua_State *L);
 /* A function that waits for a size. */
 static int pushpartial(idn_call *c) {
   idn_readkeywords(c); /* early, what is wrong for every size */
-  lua_pushvalue(c->L, lua_upvalueindex(1));
-  lua_pushvalue(c->L, lua_upvalueindex(2));
+  for (int k = 1; k <= IDN_UPVALUES; k++)
+    lua_pushvalue(c->L, lua_upvalueindex(k));
   idn_pushkeywords(c);
-  lua_pushcclosure(c->L, partial, SHARED + IDN_KEYWORDS);
+  lua_pushcclosure(c->L, partial, IDN_UPVALUES + IDN_KEYWORDS);
   return 1;
 }
 
@@ -49,7 +45,7 @@ static int make(lua_State *L, int first, int defaults) {
 }
 
 static int partial(lua_State *L) {
-  return make(L, 1, lua_upvalueindex(SHARED + 1));
+  return make(L, 1, lua_upvalueindex(IDN_UPVALUES + 1));
 }
 
 /* identity_init(...) */

@@ -1,6 +1,6 @@
 /* The tensor userdata: a header, its extents and strides, and behind them the
-   elements where they are few. Large buffers are blocks of calloc, counted by
-   a heap that drives the collector; see storage.h. */
+   elements where they are few. Large buffers are blocks, counted by a heap that
+   drives the collector; see storage.h. */
 #ifndef IDN_TENSOR_H
 #define IDN_TENSOR_H
 
@@ -8,13 +8,13 @@
 #include <stdint.h>
 
 #include "args.h"
+#include "elements.h"
+#include "size.h"
 #include "storage.h"
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
-enum { IDN_ROW, IDN_COL }; /* memory order of a buffer */
-
-/* lua/idinit/access.lua declares the same struct to the FFI, and core.layout
+/* lua/idinit/foreign.lua declares the same struct to the FFI, and core.layout
    lets it prove so when it is loaded. */
 typedef struct idn_tensor {
   uintptr_t tag;    /* idn_tag(this): set in tensors of this module only */
@@ -22,8 +22,8 @@ typedef struct idn_tensor {
   idn_block *block; /* where the elements lie, NULL if in a userdata */
   int64_t numel;
   int32_t rank;
-  int32_t order; /* IDN_ROW or IDN_COL */
-  int64_t dim[]; /* `rank` extents, 0 once finalized; `rank` strides */
+  int64_t dim[]; /* `rank` extents, 0 once finalized; `rank` strides, which are
+                    never negative */
 } idn_tensor;
 
 static inline const int64_t *idn_size(const idn_tensor *t) { return t->dim; }
@@ -31,13 +31,42 @@ static inline const int64_t *idn_stride(const idn_tensor *t) {
   return t->dim + t->rank;
 }
 
+/* See idn_orderof. */
+static inline int idn_order(const idn_tensor *t) {
+  return idn_orderof(t->rank, t->dim, idn_stride(t));
+}
+
+/* The order that a tensor made of this one's elements has. */
+static inline int idn_newsorder(const idn_tensor *t) {
+  return idn_order(t) == IDN_COL ? IDN_COL : IDN_ROW;
+}
+
+static inline void idn_fill(idn_tensor *t, float value) {
+  idn_fillelements(t->rank, t->dim, t->data, idn_stride(t), value);
+}
+
+/* Copies between tensors of one size that share no element. */
+static inline void idn_copy(idn_tensor *to, const idn_tensor *from) {
+  idn_copyelements(to->rank, to->dim, to->data, idn_stride(to), from->data,
+                   idn_stride(from));
+}
+
 /* Adds functions to the table at the top. Every C function that Lua can call
-   is made by this: upvalue 1 is the heap, upvalue 2 the tensors' metatable,
-   which it takes from the running function. [-0, +0] */
+   is made by this, and passes on its own first upvalues: the heap, the
+   metatable of tensors whose elements lie in a userdata, and that of those with
+   a block. [-0, +0] */
+enum { IDN_UPVALUES = 3 };
 void idn_register(lua_State *L, const luaL_Reg *functions);
 
-/* The tensor at `arg`, or NULL. Trusts neither type name nor metatable, both
-   of which `debug` can forge. A finalized tensor is NULL as well. */
+/* The tensor at `arg`, or NULL. Whatever metatable it has, the tag tells. A
+   finalized tensor is NULL as well.
+
+   Resurrection: a tensor in use can be finalized. Where it and an object with a
+   finalizer of a script's become garbage together, that finalizer can run first
+   and put the tensor back into a variable; its own finalizer is due all the
+   same, and runs during some later allocation. So whoever holds a tensor across
+   an allocation, or across anything else that can run Lua code, checks it again
+   afterwards, before it touches `data`. */
 idn_tensor *idn_totensor(lua_State *L, int arg);
 
 /* Likewise, raising "<what>: tensor expected, got <type>" at `level`; `what`
@@ -54,43 +83,19 @@ idn_tensor *idn_newtensor(lua_State *L, int rank, const int64_t *size,
 idn_tensor *idn_trytensor(lua_State *L, int rank, const int64_t *size,
                           int order);
 
-/* Pushes a tensor that shares the elements of the one at `parent`, from `data`
-   on, and keeps them alive. [-0, +1] */
+/* Like idn_newtensor, but the elements can be anything: all of them are to be
+   written before a script gets to see them. [-0, +1] */
+idn_tensor *idn_rawtensor(lua_State *L, int rank, const int64_t *size,
+                          int order, int level);
+
+/* Pushes a tensor that shares the elements of the one at `parent`, `offset`
+   elements from its first on, and keeps them alive. [-0, +1] */
 idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
-                        const int64_t *stride, float *data);
+                        const int64_t *stride, int64_t offset);
 
-/* The number of elements of a size, or -1 if they are past all memory. */
-int64_t idn_countelements(int rank, const int64_t *size);
-
-/* Strides without gaps; the number of elements must have been counted. */
-void idn_packstrides(int rank, const int64_t *size, int order, int64_t *stride);
-
-/* In tensorlib.c: */
-
-/* Whether the elements lie without gaps in that order. */
-int idn_ispacked(const idn_tensor *t, int order);
-
-/* dst = the value at `arg`: a number fills it; a tensor or nested tables of its
-   size are copied, whatever they share. Raises before the first write. */
-void idn_assign(lua_State *L, idn_tensor *dst, int arg, int level);
-
-void idn_fill(idn_tensor *t, float value);
-
-/* Reads a circshift from `arg`: a number for dimension 1, or a table of up to
-   `rank` of them. Each goes to `shift` reduced to 0 <= shift < size, or to 0
-   where there is no size yet. */
-void idn_checkshift(lua_State *L, int arg, int rank, const int64_t *size,
-                    int64_t *shift, int level);
-
-/* Openers of the binding files: each adds its functions to the module's table
-   at the top, or to the tensor's methods in its field "methods", which
-   idn_open_tensor makes. [-0, +0] */
-void idn_open_tensor(lua_State *L);
-void idn_open_elements(lua_State *L);
-void idn_open_taps(lua_State *L);
-void idn_open_text(lua_State *L);
-void idn_open_file(lua_State *L);
-void idn_open_layer(lua_State *L);
+/* The __gc of tensors with a block. Upvalue IDN_UPVALUES + 1 is the table of
+   what lua/idinit/access.lua knows of tensors. */
+int idn_finalize(lua_State *L);
 
 #pragma GCC visibility pop
 

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "decimal.h"
+#include "lib.h"
 #include "picture.h"
-#include "tensor.h"
 
 enum { MAX_CHARACTERS = 10000 }; /* of a picture, either way */
 

@@ -50,7 +50,6 @@ local struct = ffi.typeof [[
     void *block;
     int64_t numel;
     int32_t rank;
-    int32_t order;
     int64_t dim[?];
   }
 ]]

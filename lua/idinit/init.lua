@@ -72,6 +72,12 @@ if metatable then -- else this file is loaded again beside the same core
   if foreign.header and jit.status() then
     require "idinit.access" (core, metatable)
   end
+  -- What getmetatable shows is a copy: no script can change what tensors do.
+  local shown = {}
+  for name, value in next, metatable do
+    if type(value) == "function" then shown[name] = value end
+  end
+  metatable.__metatable = shown
   for name, value in next, metatable do owners[name] = value end
   -- Scripts have no use for these, and could make records that lie.
   core.metatable, core.owners, core.records, core.foreign = nil, nil, nil, nil

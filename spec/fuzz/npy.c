@@ -52,14 +52,14 @@ static void checkfault(const idn_npy *h) {
 }
 
 static void checkheader(const idn_npy *h, uint64_t filesize) {
-  CHECK(h->rank >= 0 && h->rank <= IDN_NPY_MAXRANK);
+  CHECK(h->rank >= 0 && h->rank <= IDN_MAXRANK);
   CHECK(h->type >= 0 && h->type < IDN_NTYPES && h->type != IDN_BF16);
   CHECK(h->highfirst == 0 || h->highfirst == 1);
   CHECK(h->fortran == 0 || h->fortran == 1);
   int64_t numel = 1;
   int empty = 0;
   for (int d = 0; d < h->rank; d++) {
-    CHECK(h->size[d] >= 0 && h->size[d] <= IDN_NPY_MAXEXTENT);
+    CHECK(h->size[d] >= 0 && h->size[d] <= IDN_MAXEXTENT);
     empty |= h->size[d] == 0;
   }
   for (int d = 0; d < h->rank && !empty; d++) {

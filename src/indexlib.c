@@ -1,0 +1,172 @@
+/* Access by indices: t[i], t[{...}], t(...), get and set. */
+#include "lib.h"
+
+static int64_t badindex(lua_State *L, const idn_tensor *t, int arg, int d) {
+  int64_t i;
+  const char *most = idn_pushnumber(L, (double)t->dim[d]);
+  if (!t->data) idn_fail(L, 1, "tensor has been finalized");
+  if (idn_tointeger(L, arg, &i))
+    return idn_fail(L, 1, "index %s out of range [1, %s] in dimension %d",
+                    idn_pushnumber(L, (double)i), most, d + 1);
+  return idn_fail(L, 1,
+                  "integer index in range [1, %s] expected in dimension %d, "
+                  "got %s",
+                  most, d + 1, idn_pushgot(L, arg));
+}
+
+/* The index at `arg`, counted from 0. A number of the FFI can run finalizers;
+   if one of them is the tensor's, no index is in range. */
+static inline int64_t checkindex(lua_State *L, const idn_tensor *t, int arg,
+                                 int d) {
+  int64_t i;
+  if (idn_tointeger(L, arg, &i) && i >= 1 && i <= t->dim[d]) return i - 1;
+  return badindex(L, t, arg, d);
+}
+
+static int badcount(lua_State *L, const idn_tensor *t, int count) {
+  return idn_fail(L, 1, "%d %s expected, got %d", (int)t->rank,
+                  t->rank == 1 ? "index" : "indices", count);
+}
+
+/* The element at the `count` indices from `arg` on. */
+static inline float *element(lua_State *L, const idn_tensor *t, int arg,
+                             int count) {
+  if (count != t->rank) badcount(L, t, count);
+  int64_t offset = 0;
+  for (int d = 0; d < count; d++)
+    offset += checkindex(L, t, arg + d, d) * idn_stride(t)[d];
+  return t->data + offset;
+}
+
+/* The element whose indices the table at `arg` lists. */
+static float *listedelement(lua_State *L, const idn_tensor *t, int arg) {
+  int count = 0;
+  luaL_checkstack(L, t->rank + 4, "too many indices");
+  for (;; count++) {
+    lua_rawgeti(L, arg, count + 1);
+    if (count == t->rank || lua_isnil(L, -1)) break;
+  }
+  if (!lua_isnil(L, -1)) count = (int)idn_countnumbers(L, arg);
+  lua_pop(L, 1);
+  return element(L, t, lua_gettop(L) - t->rank + 1, count);
+}
+
+/* The view of t[i], for the tensor at 1 and an index counted from 0. */
+static idn_tensor *pushrow(lua_State *L, const idn_tensor *t, int64_t i) {
+  return idn_newview(L, 1, t->rank - 1, t->dim + 1, idn_stride(t) + 1,
+                     i * idn_stride(t)[0]);
+}
+
+/* t[key]: a method, an element or a view. The methods are the upvalue
+   behind the common ones. */
+static int getindex(lua_State *L) {
+  const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  switch (lua_type(L, 2)) {
+  case LUA_TSTRING:
+    lua_settop(L, 2);
+    lua_rawget(L, lua_upvalueindex(IDN_UPVALUES + 1));
+    return 1;
+  case LUA_TTABLE:
+    lua_pushnumber(L, *listedelement(L, t, 2));
+    return 1;
+  default:
+    if (t->rank == 0) badcount(L, t, 1);
+    int64_t i = checkindex(L, t, 2, 0);
+    if (t->rank == 1)
+      lua_pushnumber(L, t->data[i * t->dim[1]]);
+    else
+      pushrow(L, t, i);
+    return 1;
+  }
+}
+
+static float checkvalue(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TNUMBER)
+    idn_fail(L, 1, "value: number expected, got %s", idn_pushgot(L, arg));
+  return idn_tofloat(L, arg);
+}
+
+/* t[key] = value */
+static int newindex(lua_State *L) {
+  const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  if (lua_type(L, 2) == LUA_TTABLE) {
+    float value = checkvalue(L, 3);
+    *listedelement(L, t, 2) = value;
+    return 0;
+  }
+  if (lua_type(L, 2) == LUA_TSTRING)
+    idn_fail(L, 1, "a tensor has no field to set: index expected, got %s",
+             idn_pushgot(L, 2));
+  if (t->rank == 0) badcount(L, t, 1);
+  int64_t i = checkindex(L, t, 2, 0);
+  if (t->rank == 1) {
+    t->data[i * t->dim[1]] = checkvalue(L, 3);
+  } else {
+    idn_assign(L, pushrow(L, t, i), 3, 1);
+  }
+  return 0;
+}
+
+/* t(i1, ..., ik) and t:get(i1, ..., ik) */
+static int get(lua_State *L) {
+  const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  lua_pushnumber(L, *element(L, t, 2, lua_gettop(L) - 1));
+  return 1;
+}
+
+static int set(lua_State *L) {
+  const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  int top = lua_gettop(L);
+  float *p = element(L, t, 2, top < 2 ? 0 : top - 2);
+  *p = checkvalue(L, top < 2 ? 2 : top);
+  return 0;
+}
+
+/* -- For compiled access --------------------------------------------------- */
+
+/* outline(x): what access.lua records of a tensor: its rank, the position that
+   all indices 0 would have, extents, strides. Nothing for what is no tensor, or
+   has no indices, or positions that an int cannot hold. */
+static int outline(lua_State *L) {
+  const idn_tensor *t = idn_totensor(L, 1);
+  int64_t base = 0, span = 0;
+  if (!t || t->rank == 0) return 0;
+  for (int d = 0; d < t->rank; d++) {
+    base -= idn_stride(t)[d];
+    span += idn_stride(t)[d] * t->dim[d];
+    if (t->dim[d] > INT32_MAX || span > INT32_MAX) return 0;
+  }
+  luaL_checkstack(L, 2 * t->rank + 2, "too many results");
+  lua_pushnumber(L, t->rank);
+  lua_pushnumber(L, (lua_Number)base);
+  for (int d = 0; d < 2 * t->rank; d++)
+    lua_pushnumber(L, (lua_Number)t->dim[d]);
+  return 2 * t->rank + 2;
+}
+
+static const luaL_Reg functions[] = {
+    {"outline", outline},
+    {NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+    {"get", get},
+    {"set", set},
+    {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__newindex", newindex},
+    {"__call", get},
+    {NULL, NULL},
+};
+
+void idn_open_index(lua_State *L) {
+  idn_register(L, functions);
+  idn_registerin(L, "methods", methods);
+  idn_registerin(L, "metatable", metamethods);
+  lua_getfield(L, -1, "metatable"); /* module, metatable */
+  lua_getfield(L, -2, "methods");
+  idn_setfunction(L, "__index", getindex);
+  lua_pop(L, 1);
+}

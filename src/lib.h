@@ -1,0 +1,45 @@
+/* The bindings: how they are opened, and what one of them has for others. */
+#ifndef IDN_LIB_H
+#define IDN_LIB_H
+
+#include "tensor.h"
+
+#pragma GCC visibility push(hidden) /* the module exports its opener alone */
+
+/* Openers: each adds its functions to the module's table at the top, or to the
+   tensor's methods and metamethods in its fields "methods" and "metatable",
+   which idn_open_tensor makes. [-0, +0] */
+void idn_open_tensor(lua_State *L);
+void idn_open_index(lua_State *L);
+void idn_open_nest(lua_State *L);
+void idn_open_view(lua_State *L);
+void idn_open_rearrange(lua_State *L);
+void idn_open_taps(lua_State *L);
+void idn_open_text(lua_State *L);
+void idn_open_file(lua_State *L);
+void idn_open_layer(lua_State *L);
+
+/* Adds functions to the table in that field of the one at the top. [-0, +0] */
+void idn_registerin(lua_State *L, const char *field, const luaL_Reg *functions);
+
+/* Sets field `name` of the table below the top to a function with one upvalue
+   more, the value at the top. [-1, +0] */
+void idn_setfunction(lua_State *L, const char *name, lua_CFunction f);
+
+/* tensorlib.c: dst = the value at `arg`: a number fills it; a tensor or nested
+   tables of its size are copied, whatever they share. Raises before the first
+   write. */
+void idn_assign(lua_State *L, idn_tensor *dst, int arg, int level);
+
+/* nestlib.c: dst = the nested tables at `arg`, likewise. */
+void idn_assignnest(lua_State *L, idn_tensor *dst, int arg, int level);
+
+/* rearrangelib.c: reads a circshift from `arg`: a number for dimension 1, or a
+   table of up to `rank` of them. Each goes to `shift` reduced to
+   0 <= shift < size, or to 0 where there is no size yet. */
+void idn_checkshift(lua_State *L, int arg, int rank, const int64_t *size,
+                    int64_t *shift, int level);
+
+#pragma GCC visibility pop
+
+#endif
