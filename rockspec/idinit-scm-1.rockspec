@@ -63,6 +63,7 @@ build = {
         "src/tensorlib.c",
         "src/textlib.c",
         "src/viewlib.c",
+        "src/widenlib.c",
       },
     },
   },

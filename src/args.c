@@ -188,6 +188,16 @@ int idn_checkdimension(lua_State *L, int arg, int rank, int level) {
   return (int)d - 1;
 }
 
+int idn_choose(lua_State *L, int arg, const char *what,
+               const char *const *names, const char *expects) {
+  for (int k = 0; lua_type(L, arg) == LUA_TSTRING && names[k]; k++)
+    if (strcmp(names[k], lua_tostring(L, arg)) == 0 &&
+        strlen(names[k]) == lua_rawlen(L, arg))
+      return k;
+  return idn_fail(L, 1, "%s: %s expected, got %s", what, expects,
+                  idn_pushgot(L, arg));
+}
+
 /* -- Unknown keys -------------------------------------------------------- */
 
 static int min(int a, int b) { return a < b ? a : b; }

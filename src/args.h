@@ -76,6 +76,11 @@ void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level);
 /* The dimension at `arg`, counted from 0, of a tensor of `rank`. */
 int idn_checkdimension(lua_State *L, int arg, int rank, int level);
 
+/* Which of `names` (closed by NULL) the string at `arg` is; raises "<what>:
+   <expects> expected, got ..." if it is none. */
+int idn_choose(lua_State *L, int arg, const char *what,
+               const char *const *names, const char *expects);
+
 /* Pushes a function that lua/idinit/foreign.lua has left for C, or nil. */
 void idn_pushforeign(lua_State *L, const char *name);
 

@@ -33,6 +33,7 @@ static int open(lua_State *L) {
   idn_open_nest(L);
   idn_open_view(L);
   idn_open_rearrange(L);
+  idn_open_widen(L);
   idn_open_keywords(L);
   idn_open_taps(L);
   idn_open_text(L);

@@ -83,3 +83,39 @@ int idn_equalelements(int rank, const int64_t *size, const float *a,
   idn_makeloop(&l, rank, size, sa, sb);
   return idn_runloop(&l, equal, &s);
 }
+
+typedef struct difference {
+  const float *a, *b;
+  double most;
+} difference;
+
+static double differ(double a, double b) {
+  return a == b || (a != a && b != b) ? 0 : fabs(a - b);
+}
+
+/* Mostly the two are the same bits, and then they are compared fast. */
+static int maxdiff(void *state, int64_t n, int64_t a, int64_t sa, int64_t b,
+                   int64_t sb) {
+  enum { PART = 1024 };
+  difference *s = state;
+  const float *p = s->a + a, *q = s->b + b;
+  for (int64_t from = 0; from < n; from += PART) {
+    int64_t to = n - from < PART ? n : from + PART;
+    size_t bytes = (size_t)(to - from) * sizeof *p;
+    if (sa == 1 && sb == 1 && memcmp(p + from, q + from, bytes) == 0) continue;
+    for (int64_t k = from; k < to; k++) {
+      double d = differ(p[k * sa], q[k * sb]);
+      if (d > s->most || d != d) s->most = d; /* once a NaN, it stays */
+    }
+  }
+  return 1;
+}
+
+double idn_maxdiff(int rank, const int64_t *size, const float *a,
+                   const int64_t *sa, const float *b, const int64_t *sb) {
+  difference s = {.a = a, .b = b, .most = 0};
+  idn_loop l;
+  idn_makeloop(&l, rank, size, sa, sb);
+  idn_runloop(&l, maxdiff, &s);
+  return s.most;
+}

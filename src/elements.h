@@ -17,6 +17,11 @@ void idn_copyelements(int rank, const int64_t *size, float *a,
 int idn_equalelements(int rank, const int64_t *size, const float *a,
                       const int64_t *sa, const float *b, const int64_t *sb);
 
+/* The largest absolute difference of two elements; NaN if one of them, and not
+   the other, is a NaN. Where both are, or are the same infinity, it is 0. */
+double idn_maxdiff(int rank, const int64_t *size, const float *a,
+                   const int64_t *sa, const float *b, const int64_t *sb);
+
 #pragma GCC visibility pop
 
 #endif

@@ -57,6 +57,14 @@ static idn_tensor *pushrow(lua_State *L, const idn_tensor *t, int64_t i) {
                      i * idn_stride(t)[0]);
 }
 
+/* t[i], likewise: at rank 1 the number. */
+static void pushentry(lua_State *L, const idn_tensor *t, int64_t i) {
+  if (t->rank == 1)
+    lua_pushnumber(L, t->data[i * t->dim[1]]);
+  else
+    pushrow(L, t, i);
+}
+
 /* t[key]: a method, an element or a view. The methods are the upvalue
    behind the common ones. */
 static int getindex(lua_State *L) {
@@ -72,12 +80,33 @@ static int getindex(lua_State *L) {
   default:
     if (t->rank == 0) badcount(L, t, 1);
     int64_t i = checkindex(L, t, 2, 0);
-    if (t->rank == 1)
-      lua_pushnumber(L, t->data[i * t->dim[1]]);
-    else
-      pushrow(L, t, i);
+    pushentry(L, t, i);
     return 1;
   }
+}
+
+/* What t:rows() hands to `for`: the row behind row i. */
+static int nextrow(lua_State *L) {
+  const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  int64_t i;
+  lua_settop(L, 2);
+  if (!idn_tointeger(L, 2, &i) || i < 0 || t->rank == 0)
+    idn_fail(L, 1, "row: integer expected, got %s", idn_pushgot(L, 2));
+  if (i >= t->dim[0]) return 0;
+  idn_pushinteger(L, i + 1);
+  pushentry(L, t, i);
+  return 2;
+}
+
+/* for i, row in t:rows() do. Upvalue IDN_UPVALUES + 1 is nextrow. */
+static int rows(lua_State *L) {
+  const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  if (t->rank == 0) idn_fail(L, 1, "a tensor of rank 0 has no rows");
+  lua_settop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(IDN_UPVALUES + 1));
+  lua_insert(L, 1);
+  idn_pushinteger(L, 0);
+  return 3;
 }
 
 static float checkvalue(lua_State *L, int arg) {
@@ -168,5 +197,10 @@ void idn_open_index(lua_State *L) {
   lua_getfield(L, -1, "metatable"); /* module, metatable */
   lua_getfield(L, -2, "methods");
   idn_setfunction(L, "__index", getindex);
+  lua_pop(L, 1);
+  lua_getfield(L, -1, "methods");
+  for (int k = 1; k <= IDN_UPVALUES; k++) lua_pushvalue(L, lua_upvalueindex(k));
+  lua_pushcclosure(L, nextrow, IDN_UPVALUES); /* module, methods, nextrow */
+  idn_setfunction(L, "rows", rows);
   lua_pop(L, 1);
 }

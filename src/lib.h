@@ -14,6 +14,7 @@ void idn_open_index(lua_State *L);
 void idn_open_nest(lua_State *L);
 void idn_open_view(lua_State *L);
 void idn_open_rearrange(lua_State *L);
+void idn_open_widen(lua_State *L);
 void idn_open_taps(lua_State *L);
 void idn_open_text(lua_State *L);
 void idn_open_file(lua_State *L);

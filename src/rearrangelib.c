@@ -1,4 +1,4 @@
-/* New tensors of elements in other places: shifted, joined. */
+/* New tensors of elements in other places: shifted, reversed, joined. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +73,37 @@ static int circshift(lua_State *L) {
   idn_tensor *shifted = idn_rawtensor(L, t->rank, t->dim, idn_newsorder(t), 1);
   idn_checktensor(L, 1, NULL, 1);
   rotate(shifted, t, shift, 0, part, 0, 0);
+  return 1;
+}
+
+/* -- flip ---------------------------------------------------------------- */
+
+/* Reads the dimensions from argument 2 on, each of them once. */
+static void checkflip(lua_State *L, int rank, int *flipped) {
+  int top = lua_gettop(L);
+  if (top < 2) idn_fail(L, 1, "dimension expected, got nothing");
+  for (int arg = 2; arg <= top; arg++) {
+    int d = idn_checkdimension(L, arg, rank, 1);
+    if (flipped[d]) idn_fail(L, 1, "dimension %d is given twice", d + 1);
+    flipped[d] = 1;
+  }
+}
+
+/* Reads from the last element to the first along what is flipped. */
+static int flip(lua_State *L) {
+  const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  int flipped[IDN_MAXRANK] = {0};
+  int64_t back[IDN_MAXRANK], last = 0;
+  checkflip(L, t->rank, flipped);
+  idn_tensor *made = idn_rawtensor(L, t->rank, t->dim, idn_newsorder(t), 1);
+  idn_checktensor(L, 1, NULL, 1);
+  for (int d = 0; d < t->rank; d++) {
+    back[d] = flipped[d] ? -idn_stride(t)[d] : idn_stride(t)[d];
+    if (flipped[d]) last += (t->dim[d] - 1) * idn_stride(t)[d];
+  }
+  if (t->numel > 0)
+    idn_copyelements(t->rank, t->dim, made->data, idn_stride(made),
+                     t->data + last, back);
   return 1;
 }
 
@@ -151,7 +182,8 @@ static int cat(lua_State *L) {
 
 void idn_open_rearrange(lua_State *L) {
   static const luaL_Reg functions[] = {{"cat", cat}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"circshift", circshift}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"circshift", circshift}, {"flip", flip}, {NULL, NULL}};
   idn_register(L, functions);
   idn_registerin(L, "methods", methods);
 }

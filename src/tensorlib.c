@@ -83,6 +83,21 @@ static void copyacross(lua_State *L, idn_tensor *dst, const idn_tensor *src,
   lua_pop(L, 1);
 }
 
+/* The tensor at `arg`, which has to have the size of `t`; `expects` says what
+   else it might have been. */
+static const idn_tensor *checksame(lua_State *L, const idn_tensor *t, int arg,
+                                   const char *expects, int level) {
+  const idn_tensor *u = idn_totensor(L, arg);
+  if (!u)
+    idn_fail(L, level, "%s expected, got %s", expects, idn_pushgot(L, arg));
+  if (!idn_samesize(t->rank, t->dim, u->rank, u->dim)) {
+    const char *expected = idn_pushsize(L, t->rank, t->dim);
+    idn_fail(L, level, "tensor of size %s expected, got size %s", expected,
+             idn_pushsize(L, u->rank, u->dim));
+  }
+  return u;
+}
+
 void idn_assign(lua_State *L, idn_tensor *dst, int arg, int level) {
   if (lua_type(L, arg) == LUA_TNUMBER) {
     idn_fill(dst, idn_tofloat(L, arg));
@@ -92,15 +107,8 @@ void idn_assign(lua_State *L, idn_tensor *dst, int arg, int level) {
     idn_assignnest(L, dst, arg, level);
     return;
   }
-  const idn_tensor *src = idn_totensor(L, arg);
-  if (!src)
-    idn_fail(L, level, "number, tensor or nested tables expected, got %s",
-             idn_pushgot(L, arg));
-  if (!idn_samesize(dst->rank, dst->dim, src->rank, src->dim)) {
-    const char *expected = idn_pushsize(L, dst->rank, dst->dim);
-    idn_fail(L, level, "tensor of size %s expected, got size %s", expected,
-             idn_pushsize(L, src->rank, src->dim));
-  }
+  const idn_tensor *src =
+      checksame(L, dst, arg, "number, tensor or nested tables", level);
   if (overlap(dst, src))
     copyacross(L, dst, src, level);
   else
@@ -157,6 +165,14 @@ static int equal(lua_State *L) {
                   t && u && idn_samesize(t->rank, t->dim, u->rank, u->dim) &&
                       idn_equalelements(t->rank, t->dim, t->data, idn_stride(t),
                                         u->data, idn_stride(u)));
+  return 1;
+}
+
+static int maxdiff(lua_State *L) {
+  const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  const idn_tensor *u = checksame(L, t, 2, "tensor", 1);
+  lua_pushnumber(L, idn_maxdiff(t->rank, t->dim, t->data, idn_stride(t),
+                                u->data, idn_stride(u)));
   return 1;
 }
 
@@ -227,11 +243,11 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"size", size},   {"stride", stride},
-    {"dim", dim},     {"numel", numel},
-    {"fill", fill},   {"copy", copy},
-    {"clone", clone}, {"contiguous", contiguous},
-    {NULL, NULL},
+    {"size", size},       {"stride", stride},
+    {"dim", dim},         {"numel", numel},
+    {"fill", fill},       {"copy", copy},
+    {"clone", clone},     {"contiguous", contiguous},
+    {"maxdiff", maxdiff}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

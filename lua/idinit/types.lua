@@ -121,6 +121,35 @@ function Tensor:reshape(...) end
 ---@return idinit.Tensor
 function Tensor:circshift(shift) end
 
+--- What `for i, row in t:rows() do` wants: each index of dimension 1 with its
+--- view, at rank 1 with its number. An error at rank 0.
+---@return fun(t: idinit.Tensor, i: integer): integer?, any
+---@return idinit.Tensor self
+---@return integer zero
+function Tensor:rows() end
+
+--- A copy whose elements stand in reverse along these dimensions.
+---@param ... integer at least one, each once
+---@return idinit.Tensor
+function Tensor:flip(...) end
+
+--- The largest absolute difference from a tensor of the same size: 0 where both
+--- are NaN or the same infinity, NaN where one alone is NaN; 0 if both are empty.
+---@param u idinit.Tensor
+---@return number
+function Tensor:maxdiff(u) end
+
+--- A copy whose dimension `d` goes on to the extent `n`. With "tile" its elements
+--- are repeated; with "mean" and "split" too, shared out among their copies, evenly
+--- or the r-th of c with 2r / (c(c + 1)); with "pad" zeros follow. An extent of 0 is
+--- widened by "pad" alone.
+---@param d integer from 1 to the rank
+---@param n integer not less than the extent that there is
+---@param how? "tile"|"mean"|"split"|"pad" default "tile"
+---@param groups? integer blocks, each of which is widened; divides both extents
+---@return idinit.Tensor
+function Tensor:widen(d, n, how, groups) end
+
 --- Nested tables of the elements; a number at rank 0.
 ---@return table|number
 function Tensor:totable() end

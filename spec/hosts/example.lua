@@ -43,6 +43,10 @@ local function tensors(t)
   local flat = t:reshape(18)
   assert(flat:contiguous() == flat and #flat:totable() == 18)
   assert(flat:circshift(-1)[8] == flat[9])
+  local sum = 0
+  for i, row in t:flip(3):rows() do sum = sum + i * row:numel() end
+  assert(sum == 36 and u:maxdiff(t) == 0)
+  assert(t:widen(3, 4, "mean")(2, 1, 3) == t(2, 1, 1) / 2)
   local joined = idinit.cat({ t, u }, 3)
   assert(joined:size(3) == 4 and idinit.into(joined, { gain = 3 })(2, 2, 2) == 3)
   assert(select(2, pcall(t.get, t, 7, 1, 1)):find "index 7 out of range %[1, 3%] in dimension 1")
