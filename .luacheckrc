@@ -5,12 +5,9 @@ read_globals = {
   table = { fields = { "move", "pack", "unpack" } },
 }
 max_line_length = 100
-include_files = {
-  "lua/**/*.lua", "spec/**/*.lua", "rockspec/*.rockspec", ".luacheckrc", ".busted",
-}
 files["spec"] = { std = "+busted" }
 files["spec/hosts"] = { std = "+love+ngx_lua", read_globals = { "vim" } }
-files["spec/tools/newer.lua"] = { std = "lua54" }
+files["spec/tools/newer.lua"] = { std = "max" }
 files["rockspec"] = { std = "rockspec" }
 
 -- Declarations for editors, without bodies.

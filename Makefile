@@ -1,7 +1,7 @@
 # idinit
 #
 #   make            build/idinit/core.so, for LuaJIT or the Lua that LUA names
-#   make install    under PREFIX (/usr/local)
+#   make install    under PREFIX (/usr/local); make uninstall takes it away
 #   make demo       what idinit does, from nothing on a fresh machine
 #   make test       every spec under every Lua; SPEC= and LUAS= choose among them
 #   make hosts      the programs that embed Lua, with idinit inside
@@ -11,6 +11,7 @@
 #   make mutate     breaks the sources in one place after another, and the specs
 #                   have to notice; MUTATE= names files or FILE:LINE
 #   make coverage   the lines that no spec runs
+#   make help       this
 #
 # Demo and the targets below it install what they need where apt-get is to be
 # had, and say so.
@@ -39,21 +40,40 @@ SOURCES = $(wildcard src/*.c)
 MODULES = $(wildcard lua/idinit/*.lua lua/idinit/*/*.lua)
 C99 = -std=c99 -fPIC -fvisibility=hidden
 
-# The folder of the headers of luajit, lua5.1, ..., lua5.4.
+# The folder of the headers of luajit, lua5.1, ..., lua5.5: where systems keep
+# them, else beside the program.
 headers = $(firstword \
   $(patsubst -I%,%,$(shell pkg-config --cflags-only-I $(1) 2>/dev/null)) \
-  $(patsubst %/lua.h,%,$(wildcard $(addsuffix /include/$(1)*/lua.h,\
-    /usr /usr/local /opt/homebrew /opt/local))))
+  $(patsubst %/lua.h,%,$(wildcard \
+    $(addsuffix /include/$(1)*/lua.h,$(roots)) $(addsuffix /include/lua.h,$(roots)))))
+roots = /usr /usr/local /opt/homebrew /opt/local \
+  $(patsubst %/bin/,%,$(dir $(shell command -v $(1)) $(shell command -v $(LUA))))
 
-build = $(CC) $(C99) $(CFLAGS) $(addprefix -I,$(1)) $(LIBFLAG) \
-  -o $@ $(SOURCES) -lm
+# $(call build,folder of headers,Lua,its version)
+define build =
+	@$(call found,$(1),$(3)) || { \
+	  echo "idinit: no headers of Lua $(3) (lua.h and others) for $(2): install them,"\
+	  "or name their folder in LUA_INCDIR" >&2; exit 1; }
+	$(CC) $(C99) $(CFLAGS) $(addprefix -I,$(1)) $(LIBFLAG) -o $@ $(SOURCES) -lm
+endef
+
+# Whether there are headers in a folder, and of a version.
+define found
+printf '#include <lauxlib.h>\n#if LUA_VERSION_NUM != %s\n#error\n#endif\n' \
+	  $(subst .,0,$(2)) | $(CC) $(addprefix -I,$(1)) -E - > /dev/null 2>&1
+endef
+version = $(patsubst lua%,%,$(subst luajit,lua5.1,$(1)))
+
+headers-%:
+	@$(call found,$(call headers,$*),$(call version,$*))
 
 build/idinit/core.so: $(SOURCES) $(wildcard src/*.h) build/idinit/settings
-	$(call build,$(LUA_INCDIR))
+	$(call build,$(LUA_INCDIR),$(LUA),$(LUA_VERSION))
 
 # One for each Lua, side by side: build/lua5.4/idinit/core.so.
 build/%/idinit/core.so: $(SOURCES) $(wildcard src/*.h) build/%/idinit/settings
-	$(call build,$(call headers,$(notdir $*)))
+	$(call build,$(call headers,$(notdir $*)),$(notdir $*),$(call \
+	  version,$(notdir $*)))
 
 # Changes when a setting does, so that the next build heeds it.
 SETTINGS = $(CC) $(CFLAGS) $(LUA_INCDIR) $(LIBFLAG)
@@ -62,15 +82,28 @@ SETTINGS = $(CC) $(CFLAGS) $(LUA_INCDIR) $(LIBFLAG)
 	@mkdir -p $(@D)
 	@echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' > $@
 
+# Folders reach the shell by the environment, so that they may have any name.
+install uninstall: export TO_LUA = $(DESTDIR)$(LUADIR)/idinit
+install uninstall: export TO_LIB = $(DESTDIR)$(LIBDIR)/idinit
+
+# Modules that earlier versions installed where others are found before them.
+EARLIER = $(filter-out $(MODULES:lua/idinit/%=%),\
+  explain.lua keywords.lua layers.lua settings.lua)
+
 install: build/idinit/core.so
-	install -d $(DESTDIR)$(LUADIR)/idinit/layers $(DESTDIR)$(LIBDIR)/idinit
-	install -m 644 $(filter-out lua/idinit/layers/%,$(MODULES)) \
-	  $(DESTDIR)$(LUADIR)/idinit
-	install -m 644 $(wildcard lua/idinit/layers/*.lua) \
-	  $(DESTDIR)$(LUADIR)/idinit/layers
-	rm -f $(addprefix $(DESTDIR)$(LUADIR)/idinit/,\
-	  explain.lua layers.lua settings.lua)
-	install -m 755 build/idinit/core.so $(DESTDIR)$(LIBDIR)/idinit
+	install -d "$$TO_LUA/layers" "$$TO_LIB"
+	install -m 644 $(wildcard lua/idinit/*.lua) "$$TO_LUA"
+	install -m 644 $(wildcard lua/idinit/layers/*.lua) "$$TO_LUA/layers"
+	install -m 755 build/idinit/core.so "$$TO_LIB"
+	cd "$$TO_LUA" && rm -f $(EARLIER)
+
+uninstall:
+	for file in $(MODULES:lua/idinit/%=%) $(EARLIER); do rm -f "$$TO_LUA/$$file"; done
+	rm -f "$$TO_LIB/core.so"
+	rmdir "$$TO_LUA/layers" "$$TO_LUA" "$$TO_LIB" 2> /dev/null || true
+
+help:
+	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
 
 # The second line is what `luarocks make` leaves behind.
 clean:
@@ -85,8 +118,9 @@ demo:
 	@spec/tools/lua luajit spec/demo.lua
 
 # luajit-joff and luajit-noffi are LuaJIT without its compiler and without its
-# FFI.
-LUAS = luajit luajit-joff luajit-noffi lua5.1 lua5.2 lua5.3 lua5.4
+# FFI. Lua 5.5, which Debian does not have, counts where it is installed.
+LUAS = luajit luajit-joff luajit-noffi lua5.1 lua5.2 lua5.3 lua5.4 $(notdir \
+  $(shell command -v lua5.5))
 SPEC = spec
 KINDS = $(sort $(foreach lua,$(LUAS),$(firstword $(subst -, ,$(lua)))))
 
@@ -130,7 +164,7 @@ WARNINGS = -Wall -Wextra -pedantic -Waggregate-return -Wcast-align -Wcast-qual \
 lint:
 	@spec/tools/need cc gcc clang clang-format clang-tidy luacheck luarocks \
 	  $(KINDS:%=%-dev)
-	luacheck --quiet --no-color .
+	luacheck --quiet --no-color lua spec rockspec/*.rockspec .luacheckrc .busted
 	luarocks lint rockspec/idinit-scm-1.rockspec
 	clang-format --dry-run -Werror src/*.[ch] $(wildcard spec/*/*.[ch])
 	@mkdir -p build
@@ -237,6 +271,6 @@ bench:
 	@$(MAKE) --no-print-directory $(KINDS:%=build/%/limits.so)
 	@spec/tools/lua luajit spec/bench/run.lua
 
-.PHONY: install clean demo test hosts windows lint asan valgrind \
+.PHONY: install uninstall help clean demo test hosts windows lint asan valgrind \
   gcstress fuzz exhaust mutate coverage bench FORCE
 FORCE:

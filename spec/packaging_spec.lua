@@ -143,6 +143,22 @@ describe("packaging #once", function()
       end)
     end
 
+    it("install takes folders of any name, and uninstall leaves nothing", function()
+      local tree = tmp .. [[/it's a "prefix" of 100%]]
+      local to = "PREFIX=" .. child.quote(tree)
+      local earlier = child.quote(tree .. "/share/lua/5.4/idinit")
+      must(("mkdir -p %s && touch %s/layers.lua"):format(earlier, earlier))
+      inclone("make install LUA=lua5.4 " .. to)
+      local path = ("%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua"):format(tree, tree)
+      local run = ("env -u LUA_INIT LUA_PATH=%s LUA_CPATH=%s lua5.4"):format(
+        child.quote(path), child.quote(tree .. "/lib/lua/5.4/?.so"))
+      assert.equal(program.output, readme.run(program, run))
+      assert.same(lines(must("cd lua && find idinit -type f")),
+        lines(must("cd " .. child.quote(tree .. "/share/lua/5.4") .. " && find idinit -type f")))
+      inclone("make uninstall LUA=lua5.4 " .. to)
+      assert.equal("", must("find " .. child.quote(tree) .. " -name '*idinit*'"))
+    end)
+
     it("install heeds DESTDIR, LUADIR and LIBDIR", function()
       inclone(("make install DESTDIR='%s/image' LUADIR=/l LIBDIR=/c"):format(tmp))
       assert.same(lines(must("cd '" .. clone .. "/lua' && find idinit -type f")),
@@ -158,6 +174,35 @@ describe("packaging #once", function()
         assert.matches(" " .. flag .. " ", log, 1, true)
       end
       assert.is_nil(log:find("-O2", 1, true))
+    end)
+
+    -- What a build that has to fail says.
+    local function refusal(command)
+      local output, status = child.run(("cd '%s' && unset MAKEFLAGS MAKELEVEL && %s"):format(
+        clone, command))
+      assert.not_equal(0, status)
+      return output
+    end
+
+    it("names a Lua without headers", function()
+      local output = refusal "make LUA=lua5.4 LUA_INCDIR=/nowhere"
+      assert.matches("idinit: no headers of Lua 5.4 (lua.h and others) for lua5.4", output, 1, true)
+      assert.is_nil(output:find("error:", 1, true))
+    end)
+
+    it("refuses flags and Luas that would make wrong answers", function()
+      for _, flag in ipairs { "-ffast-math", "-Ofast", "-ffinite-math-only" } do
+        assert.matches("idinit needs [^\n]+: compile without %-f", refusal("make CFLAGS=" .. flag))
+      end
+      assert.matches("idinit needs doubles and 64%-bit integers",
+        refusal "make LUA=lua5.3 CFLAGS=-DLUA_32BITS")
+    end)
+
+    it("tells what it can do", function()
+      local help = inclone "make help"
+      for _, target in ipairs { "install", "uninstall", "test", "help" } do
+        assert.matches("make " .. target .. " ", help, 1, true)
+      end
     end)
 
     it("clean leaves what a clone has", function()

@@ -7,6 +7,24 @@
 #include <lua.h>
 #include <stdint.h>
 
+/* Numbers are read and given as doubles, and extents go up to 2^53. */
+#if LUA_VERSION_NUM < 503
+#if !defined(LUA_NUMBER_DOUBLE)
+#error "idinit needs a Lua whose numbers are doubles"
+#endif
+#elif LUA_FLOAT_TYPE != LUA_FLOAT_DOUBLE || LUA_MAXINTEGER >> 31 == 0
+#error "idinit needs doubles and 64-bit integers: a Lua without LUA_32BITS"
+#endif
+
+/* Infinities, NaN and -0 have to be told apart, and sums to stay in order. */
+#if defined(__FAST_MATH__) || defined(_M_FP_FAST)
+#error "idinit needs exact floating point: compile without -ffast-math"
+#elif defined(__FINITE_MATH_ONLY__)
+#if __FINITE_MATH_ONLY__
+#error "idinit needs infinities and NaN: compile without -ffinite-math-only"
+#endif
+#endif
+
 #if defined(__GNUC__)
 #define IDN_NORETURN __attribute__((noreturn))
 #define IDN_UNREACHABLE() __builtin_unreachable()

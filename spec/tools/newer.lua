@@ -1,7 +1,8 @@
--- Lets a Lua that is newer than Debian's busted run it all the same: finds it where
--- it is installed for Lua 5.4, and stands in for what that has in C.
+-- Lets a Lua that Debian does not know, newer or from elsewhere, run Debian's busted:
+-- finds its Lua files, and stands in for what it has in C.
 
-local PLACES = "/usr/share/lua/5.4/?.lua;/usr/share/lua/5.4/?/init.lua"
+local load = loadstring or load
+local PLACES = { "/usr/share/lua/5.1/%s.lua", "/usr/share/lua/5.1/%s/init.lua" }
 
 -- In Lua 5.5 the variables of a loop are constants. Code that assigns to them gets
 -- variables of its own, in the same line.
@@ -9,17 +10,25 @@ local function withvariables(code)
   return (code:gsub("(for%s+([%w_ ,]+)%sin%s[^\n]-%sdo)%f[%s]", "%1 local %2 = %2"))
 end
 
-local function find(name)
-  local path = package.searchpath(name, PLACES)
-  if not path then return "\n\tnot installed for Lua 5.4 either" end
-  local file = assert(io.open(path, "rb"))
-  local code = file:read "a"
-  file:close()
+local function compile(path, code)
   local chunk, message = load(code, "@" .. path)
   if not chunk and message:find "assign to const variable" then
     chunk = load(withvariables(code), "@" .. path)
   end
-  return chunk or error(message, 0), path
+  return chunk or error(message, 0)
+end
+
+local function find(name)
+  for _, place in ipairs(PLACES) do
+    local path = place:format((name:gsub("%.", "/")))
+    local file = io.open(path, "rb")
+    if file then
+      local code = file:read "*a"
+      file:close()
+      return compile(path, code), path
+    end
+  end
+  return "\n\tnot among Debian's modules for Lua 5.1 either"
 end
 
 -- What a shell command prints, in lines.
@@ -58,7 +67,7 @@ function lfs.dir(path)
 end
 
 return function()
-  table.insert(package.searchers, find)
+  table.insert(package.searchers or package.loaders, find)
   package.preload["lfs"] = function() return lfs end
   package.preload["system"] = function()
     return { gettime = os.time, monotime = os.clock, sleep = function() end }
