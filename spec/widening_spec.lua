@@ -1,7 +1,8 @@
--- Dense nets that grow: wider by "tile" and "mean", deeper by identities, their
--- outputs unchanged.
+-- Nets that grow: wider by "tile" and "mean" or "split", deeper by identities,
+-- their outputs unchanged.
 
 local idinit = require "idinit"
+local layers = require "idinit.layers"
 local random = require "spec.support.random"
 
 -- The product of two matrices.
@@ -44,21 +45,54 @@ local function run(net, x)
   return x
 end
 
-describe("mean(o, i) after tile(i, o)", function()
-  for _, size in ipairs { { 3, 3 }, { 3, 5 }, { 3, 6 }, { 1, 4 }, { 5, 8 }, { 4, 16 } } do
-    local o, i = size[1], size[2]
-    it("is the identity of " .. o .. " by way of " .. i, function()
-      local product = multiply(idinit(o, i, { fit = "mean" }), idinit(i, o, { fit = "tile" }))
-      -- Thirds and fifths are rounded, and so are their sums.
-      for a = 1, o do
-        for b = 1, o do
-          assert.is_true(math.abs(product(a, b) - (a == b and 1 or 0)) < 1e-6)
-        end
-      end
-      if i == o or i == 2 * o or i == 4 * o then assert.is_true(product == idinit(o, o)) end
-    end)
+local SIZES = { { 3, 3 }, { 3, 5 }, { 3, 6 }, { 1, 4 }, { 5, 8 }, { 4, 16 } }
+
+-- Thirds and fifths are rounded, and so are their sums.
+local function isnear(a, b)
+  local x, y, largest = a:reshape(a:numel()), b:reshape(b:numel()), 1
+  for k = 1, #y do largest = math.max(largest, math.abs(y[k])) end
+  for k = 1, #x do
+    if math.abs(x[k] - y[k]) > 1e-6 * largest then return false end
   end
-end)
+  return #x == #y
+end
+
+for _, fit in ipairs { "mean", "split" } do
+  describe(fit .. "(o, i) after tile(i, o)", function()
+    for _, size in ipairs(SIZES) do
+      local o, i = size[1], size[2]
+      it("is the identity of " .. o .. " by way of " .. i, function()
+        local product = multiply(idinit(o, i, { fit = fit }), idinit(i, o, { fit = "tile" }))
+        assert.is_true(isnear(product, idinit(o, o)))
+        if fit == "mean" and (i == o or i == 2 * o or i == 4 * o) then
+          assert.is_true(product == idinit(o, o))
+        end
+      end)
+    end
+
+    local kinds = { "Conv", "CrossCor", "ConvTranspose" }
+    for _, up in ipairs(kinds) do
+      it("is an identity of layers: " .. up .. " and any other", function()
+        local draw = random.new(random.seed)
+        local function layer(kind, nin, nout, groups, how)
+          return layers[kind]({ 3, 1 }, nin, nout,
+            { init = idinit { fit = how, transposed = kind == "ConvTranspose" },
+              groups = groups, pad = "same" })
+        end
+        for _, down in ipairs(kinds) do
+          for _, size in ipairs(SIZES) do
+            for groups = 1, 3 do
+              local n, wide = groups * size[1], groups * size[2]
+              local x = randommatrix(draw, 4, 3 * n):reshape(4, 3, n, 1)
+              local y = layer(down, wide, n, groups, fit)(layer(up, n, wide, groups, "tile")(x))
+              assert.is_true(isnear(y, x), "IDINIT_SEED=" .. random.seed)
+            end
+          end
+        end
+      end)
+    end
+  end)
+end
 
 describe("A dense net", function()
   local draw = random.new(random.seed)
@@ -78,6 +112,17 @@ describe("A dense net", function()
       }
       assert.same({ width, 4 }, { wider[1]:size() })
       assert.is_true(run(wider, x) == run(net, x), "IDINIT_SEED=" .. random.seed)
+    end
+  end)
+
+  it("that is widened by a split has nearly the same outputs", function()
+    for _, width in ipairs { 6, 7, 12, 30 } do
+      local wider = {
+        multiply(idinit(width, 6, { fit = "tile" }), net[1]),
+        multiply(net[2], idinit(6, width, { fit = "split" })),
+        net[3],
+      }
+      assert.is_true(isnear(run(wider, x), run(net, x)), "IDINIT_SEED=" .. random.seed)
     end
   end)
 

@@ -48,41 +48,79 @@ static void readshift(idn_call *c, int arg) {
                  known ? c->id.size : NULL, c->id.shift, 1);
 }
 
+/* Of a transposed weight the default layout ends in o, i, and groups lie along
+   i. */
+static void readtransposed(idn_call *c, int arg) {
+  idn_identity *id = &c->id;
+  if (lua_type(c->L, arg) != LUA_TBOOLEAN)
+    expected(c, arg, "transposed", "true or false");
+  if (!lua_toboolean(c->L, arg)) return;
+  if (id->rank > 2) id->i = id->rank - 1, id->o = id->rank - 2;
+  id->g = id->i;
+}
+
+/* Takes the axes from a layout, and returns whether all are there. */
+static int findaxes(idn_call *c, const char *letters, int count) {
+  idn_identity *id = &c->id;
+  int is_transposed = id->g == id->i, g = IDN_NOAXIS, seen = 0;
+  id->o = id->i = IDN_NOAXIS;
+  for (int d = 0; d < count; d++) {
+    int letter = letters[d] | 0x20; /* lower case, and no locale's letters */
+    if (letter < 'a' || letter > 'z') return 0;
+    int *axis = letter == 'o'   ? &id->o
+                : letter == 'i' ? &id->i
+                : letter == 'g' ? &g
+                                : NULL;
+    if (axis && *axis != IDN_NOAXIS) return 0;
+    if (axis) *axis = d, seen++;
+  }
+  id->g = g != IDN_NOAXIS ? g : is_transposed ? id->i : id->o;
+  return seen >= 2;
+}
+
 static void readlayout(idn_call *c, int arg) {
   static const char *const expects =
-      "string of one \"o\", one \"i\" and other letters for kernel axes";
-  int outs = 0, ins = 0;
+      "string of one \"o\", one \"i\" (beside one \"g\" for groups, either can "
+      "be missing) and other letters for kernel axes";
+  idn_identity *id = &c->id;
   size_t length;
   if (lua_type(c->L, arg) != LUA_TSTRING) expected(c, arg, "layout", expects);
-  const char *axes = lua_tolstring(c->L, arg, &length);
-  if (length > IDN_MAXRANK) expected(c, arg, "layout", expects);
-  for (int d = 0; d < (int)length; d++) {
-    int letter = axes[d] | 0x20; /* lower case, and no locale's letters */
-    if (letter < 'a' || letter > 'z') expected(c, arg, "layout", expects);
-    if (letter == 'o') outs++, c->id.o = d;
-    if (letter == 'i') ins++, c->id.i = d;
-  }
-  if (outs != 1 || ins != 1) expected(c, arg, "layout", expects);
-  c->id.g = c->id.o;
-  if (c->id.rank > 1 && (int)length != c->id.rank)
-    idn_fail(c->L, 1, "layout: \"%s\" names %d axes, the size has %d", axes,
-             (int)length, c->id.rank);
+  const char *letters = lua_tolstring(c->L, arg, &length);
+  if (length > IDN_MAXRANK || !findaxes(c, letters, (int)length))
+    expected(c, arg, "layout", expects);
+  if (id->rank < 2) return;
+  if ((int)length != id->rank)
+    idn_fail(c->L, 1, "layout: \"%s\" names %d axes, the size has %d", letters,
+             (int)length, id->rank);
+  if (idn_hasgroupaxis(id) && id->size[id->g] > 0) id->groups = id->size[id->g];
+}
+
+/* Raises that groups, the value at `arg`, do not split the axis that they lie
+   along, or are not as many as their own is long. */
+IDN_NORETURN static void unfit(const idn_call *c, int arg, int64_t groups) {
+  const idn_identity *id = &c->id;
+  int is_own = idn_hasgroupaxis(id), is_out = id->g == id->o;
+  int could_split_i = is_out && id->size[id->i] % groups == 0;
+  const char *got = idn_pushgot(c->L, arg);
+  idn_fail(c->L, 1,
+           "groups: %s%s, the extent of axis \"%s\" in dimension %d, expected, "
+           "got %s%s",
+           is_own ? "" : "divisor of ",
+           idn_pushnumber(c->L, (double)id->size[id->g]),
+           is_own ? "g" : (is_out ? "o" : "i"), id->g + 1, got,
+           could_split_i ? " (transposed = true splits axis \"i\")" : "");
 }
 
 static void readgroups(idn_call *c, int arg) {
+  idn_identity *id = &c->id;
   int64_t groups;
   if (!idn_tointeger(c->L, arg, &groups) || groups < 1)
     expected(c, arg, "groups", "positive integer");
-  if (c->id.rank < 2) return;
-  int64_t outputs = c->id.size[c->id.o];
-  if (outputs % groups != 0) {
-    const char *got = idn_pushgot(c->L, arg);
-    idn_fail(c->L, 1,
-             "groups: divisor of %s, the extent of axis \"o\" in dimension %d, "
-             "expected, got %s",
-             idn_pushnumber(c->L, (double)outputs), c->id.o + 1, got);
-  }
-  c->id.groups = groups;
+  if (id->rank < 2) return;
+  int64_t extent = id->size[id->g];
+  int is_other = idn_hasgroupaxis(id) && extent > 0 && groups != extent;
+  if (is_other || extent % groups != 0) unfit(c, arg, groups);
+  id->groups = groups;
 }
 
 /* The n-th kernel axis, counted from 0. */
@@ -105,7 +143,8 @@ static void setcenter(idn_call *c, int d, int64_t position) {
 
 static void readpositions(idn_call *c, int arg, const char *expects) {
   int count = listlength(c, arg, "center", expects), known = c->id.rank > 1;
-  int axes = (known ? c->id.rank : IDN_MAXRANK) - 2;
+  int axes = known ? 0 : IDN_MAXRANK - 2;
+  for (int d = 0; known && d < c->id.rank; d++) axes += idn_iskernel(&c->id, d);
   if (known ? count != axes : count > axes)
     idn_fail(c->L, 1,
              "center: one position for each of %d kernel axes expected, got %d",
@@ -194,14 +233,20 @@ static void readwindow(idn_call *c, int arg) {
 
 /* All there are. A new one is a reader and a line here; IDN_KEYWORDS counts
    them. They are read in this order, so a reader may use what those above it
-   have set: `groups` and `center` the axes of `layout`. */
+   have set: `layout`, `groups` and `center` the axes. */
 static const struct {
   const char *name;
   void (*read)(idn_call *c, int arg);
 } keywords[IDN_KEYWORDS] = {
-    {"gain", readgain},     {"shift", readshift},   {"layout", readlayout},
-    {"groups", readgroups}, {"center", readcenter}, {"fit", readfit},
-    {"order", readorder},   {"window", readwindow},
+    {"gain", readgain},
+    {"shift", readshift},
+    {"transposed", readtransposed},
+    {"layout", readlayout},
+    {"groups", readgroups},
+    {"center", readcenter},
+    {"fit", readfit},
+    {"order", readorder},
+    {"window", readwindow},
 };
 
 /* Which keyword the key at `arg` is. */

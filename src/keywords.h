@@ -9,7 +9,7 @@
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
 /* How many keywords there are. */
-#define IDN_KEYWORDS 8
+#define IDN_KEYWORDS 9
 
 typedef struct idn_call {
   lua_State *L;

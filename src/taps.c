@@ -26,7 +26,7 @@ int idn_iskernel(const idn_identity *id, int d) {
   return d != id->o && d != id->i && d != id->g;
 }
 
-static int hasgroupaxis(const idn_identity *id) {
+int idn_hasgroupaxis(const idn_identity *id) {
   return id->g != id->o && id->g != id->i;
 }
 
@@ -214,7 +214,7 @@ void idn_taps_start(idn_taps *t, const idn_identity *id) {
   t->count[OUT] = cutaxis(id, id->o, t->piece[OUT]);
   t->count[IN] = cutaxis(id, id->i, t->piece[IN]);
   t->count[GROUP] =
-      cutaxis(id, hasgroupaxis(id) ? id->g : IDN_NOAXIS, t->piece[GROUP]);
+      cutaxis(id, idn_hasgroupaxis(id) ? id->g : IDN_NOAXIS, t->piece[GROUP]);
   for (int k = 0; k < DIGITS; k++) {
     t->at[k] = 0;
     if (t->count[k] == 0) return;
@@ -292,7 +292,7 @@ void idn_writetaps(const idn_identity *id, const int64_t *stride, float *data) {
   idn_taps_start(&taps, id);
   if (taps.is_over) return;
   int64_t so = step(id, id->o, stride), si = step(id, id->i, stride);
-  int64_t sg = hasgroupaxis(id) ? step(id, id->g, stride) : 0;
+  int64_t sg = idn_hasgroupaxis(id) ? step(id, id->g, stride) : 0;
   for (int d = 0; d < id->rank; d++)
     if (idn_iskernel(id, d))
       data += idn_kernelposition(id, d) * step(id, d, stride);

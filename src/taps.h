@@ -52,6 +52,9 @@ int64_t idn_middle(int64_t extent, int higher);
 /* Whether the axis `d` is neither of outputs nor of inputs nor of groups. */
 int idn_iskernel(const idn_identity *id, int d);
 
+/* Whether groups have an axis of their own. */
+int idn_hasgroupaxis(const idn_identity *id);
+
 /* What the r-th of the `count` inputs that an output takes has of the gain. */
 double idn_share(idn_fit fit, double gain, int64_t r, int64_t count);
 

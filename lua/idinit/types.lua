@@ -11,14 +11,21 @@
 --- Moves the result and wraps it around: by an integer along dimension 1, or by
 --- a table along the first dimensions. Default 0.
 ---@field shift? integer|integer[]
---- Which axis is which, one letter each: one "o", one "i", all others are
---- kernel axes. Default "oi", "wio", "whio", ...: kernel axes, inputs, outputs.
+--- Which axis is which, one letter each: one "o" for outputs, one "i" for
+--- inputs, all others but "g" are kernel axes. One "g" is an axis of groups;
+--- beside it "o" or "i" may be missing, of which each group has one then.
+--- Default "oi", "wio", "whio", ...: kernel axes, inputs, outputs.
 ---@field layout? string
---- Splits axis "o", whose extent it must divide. Default 1.
+--- The number of blocks that lie one behind the other along axis "o", whose
+--- extent it must divide; with `transposed` along axis "i". With an axis "g" its
+--- extent. Default 1.
 ---@field groups? integer
+--- The weight of a transposed convolution: its default layout is kernel axes,
+--- outputs, inputs, and groups split its inputs. Default false.
+---@field transposed? boolean
 --- The tap of an even kernel: of two in the middle the lower, right for padding
---- "same", or the higher, right for padding k/2; or its position on each kernel
---- axis. Default "lo".
+--- "same" in most frameworks and Flux's, or the higher, right for padding k/2
+--- and `dirac_`'s; or its position on each kernel axis. Default "lo".
 ---@field center? "lo"|"hi"|integer[]
 --- What is done where outputs and inputs differ in number. Default "pad":
 --- zeros. "tile" repeats the identity; in "mean" and "split" the inputs that an

@@ -1,7 +1,8 @@
 /* Every small identity against its definition: of rank 2 with extents to 6, and
    of rank 3 with kernels to 3 and channels to 4; all orders of axes, groups on
    any axis, fits, centres, shifts and windows. Each tap has to come once, in
-   its place, and nothing else may be touched. */
+   its place, and nothing else may be touched. And the shares of splits: no two
+   alike, and their sum 1. */
 #include "../fuzz/identity.h"
 
 enum {
@@ -144,10 +145,40 @@ static void eachlayout(trial *t, int rank, int64_t kernel, int64_t most) {
       }
 }
 
+/* Float32 shares of 1 are positive, grow, and sum to 1 within 2^-23. Those of
+   each binary exponent are summed as integers, exactly. */
+static void checkshares(int64_t count) {
+  enum { EXPONENTS = 64 };
+  int64_t sum[EXPONENTS] = {0};
+  long double all = 0;
+  float before = 0;
+  for (int64_t r = 1; r <= count; r++) {
+    int exponent;
+    float share = (float)idn_share(IDN_SPLIT, 1, r, count);
+    double part = frexp(share, &exponent);
+    CHECK(share > before && exponent > -EXPONENTS && exponent <= 1);
+    sum[1 - exponent] += (int64_t)ldexp(part, 24);
+    before = share;
+  }
+  for (int k = EXPONENTS - 1; k >= 0; k--)
+    all += ldexpl((long double)sum[k], 1 - k - 24);
+  CHECK(fabsl(all - 1) <= ldexpl(1, -23));
+}
+
+static void eachsplit(void) {
+  const int64_t most = INT64_C(1) << 23;
+  for (int64_t count = 1; count < 4000; count++) checkshares(count);
+  for (int64_t power = 4096; power <= most; power *= 2)
+    for (int64_t count = power - 1; count <= power + 1 && count <= most;
+         count++)
+      checkshares(count);
+}
+
 int main(void) {
   static trial t;
   eachlayout(&t, 2, 0, 6);
   eachlayout(&t, 3, 3, 4);
+  eachsplit();
   printf("%ld identities are as they are defined\n", t.count);
   return 0;
 }

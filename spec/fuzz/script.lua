@@ -391,10 +391,13 @@ end
 
 local function layout(rank)
   local letters = {}
-  for d = 1, rank do letters[d] = pick { "h", "W", "d", "k" } end
-  local o = draw(rank)
-  local i = (o + draw(rank - 1) - 1) % rank + 1
-  letters[o], letters[i] = pick { "o", "O" }, pick { "i", "I" }
+  local axes = { { "o", "I" }, { "G", "o" }, { "i", "g" }, { "g", "O", "i" } }
+  for _, letter in ipairs(axes[draw(rank > 2 and 4 or 3)]) do
+    local d
+    repeat d = draw(rank) until not letters[d]
+    letters[d] = letter
+  end
+  for d = 1, rank do letters[d] = letters[d] or pick { "h", "W", "d", "k" } end
   return table.concat(letters)
 end
 
@@ -421,9 +424,11 @@ local function keywords(size)
   if chance(3) then kw.shift = chance(3) and draw(9) - 5 or shifts(size) end
   if chance(4) then kw.window = window(size) end
   if rank < 2 then return kw end
-  local axes = model.axes(rank, kw.layout)
-  local groups = draw(3)
-  if size[axes.o] % groups == 0 and chance(2) then kw.groups = groups end
+  if chance(4) then kw.transposed = chance(2) end
+  local axes = model.axes(rank, kw.layout, kw.transposed)
+  local extent = size[axes.g or kw.transposed and axes.i or axes.o]
+  local groups = axes.g and math.max(1, extent) or draw(3)
+  if extent % groups == 0 and chance(2) then kw.groups = groups end
   if chance(4) then
     kw.center = {}
     for n, d in ipairs(axes.kernel) do kw.center[n] = draw(math.max(1, size[d])) end
@@ -896,7 +901,7 @@ local names = {
 }
 local strings = {
   "", "3", "lo", "hi", "pad", "tile", "mean", "split", "hadamard", "row", "col", "oi", "io", "wio",
-  "OIHW", "same", "\0", "pad\0", "×", long, "get", "size", "__gc",
+  "OIHW", "goihw", "hwgo", "same", "\0", "pad\0", "×", long, "get", "size", "__gc",
 }
 
 local functions -- of idinit, which junk is passed to

@@ -16,6 +16,8 @@ local function identities()
   assert(idinit(3, 2, { shift = 1 })(2, 1) == 1)
   local torch = idinit { 4, 2, 2, 2, layout = "oihw", groups = 2, center = "hi", order = "col" }
   assert(torch(3, 1, 2, 2) == 1 and torch:stride(1) == 1)
+  local grouped = { 4, 2, 1, layout = "iow", groups = 2, transposed = true }
+  assert(idinit(grouped) == idinit { 2, 2, 2, layout = "goi" }:reshape(4, 2, 1))
   local zero = idinit(4, 2, { fit = "hadamard", window = { { 2, 4 }, {} } })
   assert(zero == idinit.tensor { { 0.5, -0.5 }, { 0.5, 0.5 }, { 0.5, -0.5 } })
 

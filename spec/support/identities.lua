@@ -22,10 +22,12 @@ local function drawsize(draw)
   return size
 end
 
--- The axes at random places, of random letters and cases.
+-- The axes at random places, of random letters and cases. With groups on an axis
+-- of their own, one of the others may be missing.
 local function drawlayout(draw, rank)
-  local axes = { "o", "i" }
-  for d = 3, rank do axes[d] = LETTERS[draw(#LETTERS)] end
+  local kinds = { { "o", "i" }, { "g", "o" }, { "g", "i" }, { "g", "o", "i" } }
+  local axes = kinds[draw(rank > 2 and 4 or 3)]
+  for d = #axes + 1, rank do axes[d] = LETTERS[draw(#LETTERS)] end
   for d = rank, 2, -1 do
     local k = draw(d)
     axes[d], axes[k] = axes[k], axes[d]
@@ -36,10 +38,11 @@ local function drawlayout(draw, rank)
   return table.concat(axes)
 end
 
-local function drawgroups(draw, outs)
+-- Groups that split an extent evenly.
+local function drawgroups(draw, extent)
   local divisors = {}
-  for g = 1, math.max(outs, 3) do
-    if outs % g == 0 then divisors[#divisors + 1] = g end
+  for g = 1, math.max(extent, 3) do
+    if extent % g == 0 then divisors[#divisors + 1] = g end
   end
   return divisors[draw(#divisors)]
 end
@@ -80,8 +83,12 @@ function identities.draw(draw)
   if sometimes() then kw.window = drawwindow(draw, size) end
   if #size == 1 then return size, kw end
   if sometimes() then kw.layout = drawlayout(draw, #size) end
-  local axes = model.axes(#size, kw.layout)
-  if sometimes() then kw.groups = drawgroups(draw, size[axes.o]) end
+  if draw(3) == 1 then kw.transposed = sometimes() end
+  local axes = model.axes(#size, kw.layout, kw.transposed)
+  if sometimes() then
+    local n = size[axes.g or kw.transposed and axes.i or axes.o]
+    kw.groups = axes.g and math.max(n, 1) or drawgroups(draw, n)
+  end
   if sometimes() then
     local names = { "lo", "hi", drawcenter(draw, size, axes.kernel) }
     kw.center = names[draw(#names)]

@@ -14,7 +14,7 @@ local SECONDS = 15 -- a spec that takes longer hangs
 -- Quick ones first. None may save to a path that is not a file of its own, as
 -- /dev/full is: who knows what a mutant does there.
 local SPECS = {
-  "taps", "identity", "keywords", "into", "values", "shards", "random",
+  "taps", "identity", "keywords", "groups", "fits", "into", "values", "shards", "random",
   "misuse", "limits", "numbers",
 }
 
