@@ -34,6 +34,14 @@ end
 
 local constructors = { layers.Conv, layers.CrossCor, layers.ConvTranspose }
 
+-- Fills with numbers whose products and sums are rounded, of which `zeros` in
+-- ten are 0.
+local function rough(t, draw, zeros)
+  local flat = t:reshape(t:numel())
+  for k = 1, t:numel() do flat[k] = draw(10) <= zeros and 0 or (draw(2001) - 1001) / 777 end
+  return t:copy(flat:reshape(t:size()))
+end
+
 describe("Flux's examples:", function()
   it("a dense layer that drops inputs", function()
     local layer = layers.Dense(5, 3, { activation = layers.relu, init = idinit })
@@ -357,6 +365,54 @@ describe("Dense", function()
         end
         assert.equal(sum, y:get(unpack(p)), "seed " .. random.seed)
       end
+    end
+  end)
+end)
+
+describe("An output's bits", function()
+  -- A layer without padding, its input of extent n, and a part of that: from
+  -- position `first` on, one of the batch.
+  local function anycase(draw)
+    local nin, nout, batch, n = draw(20), draw(20), draw(5), 5 + draw(9)
+    local zeros = draw(10) - 1
+    local layer = layers.CrossCor({ draw(3) }, nin, nout, {
+      bias = rough(idinit.zeros(nout), draw, 5), activation = draw(2) == 1 and layers.relu or nil,
+      init = function(...) return rough(idinit.zeros(...), draw, zeros) end })
+    local x = rough(idinit.zeros(n, nin, batch), draw, 1)
+    local first, member = draw(3), draw(batch)
+    local part = idinit.zeros(n - first + 1, nin, 1)
+    for p in model.positions { part:size() } do
+      part[p] = x(p[1] + first - 1, p[2], member)
+    end
+    return layer, x, part, first, member
+  end
+
+  it("do not hang on where it stands in its row, or in the batch", function()
+    local draw = random.new(random.seed)
+    for _ = 1, 60 do
+      local layer, x, part, first, member = anycase(draw)
+      local whole, alone = layer(x), layer(part)
+      for p in model.positions { alone:size() } do
+        local a, b = alone:get(unpack(p)), whole(p[1] + first - 1, p[2], member)
+        if a ~= b or a == 0 and 1 / a ~= 1 / b then
+          error(("seed %d: %s at %s: %.17g alone, %.17g in a batch"):format(random.seed,
+            tostring(layer), table.concat(p, ","), a, b))
+        end
+      end
+    end
+  end)
+
+  it("do not hang on what is not finite beside it", function()
+    local draw = random.new(random.seed)
+    local layer = layers.Dense(20, 16, { init = function(...)
+      return rough(idinit.zeros(...), draw, 3)
+    end })
+    local x = rough(idinit.zeros(20, 7), draw, 1)
+    local before = layer(x)
+    x[3][4], x[9][4] = NAN, INF
+    local after = layer(x)
+    for p in model.positions { 16, 7 } do
+      if p[2] ~= 4 then assert.equal(before[p], after[p]) end
     end
   end)
 end)

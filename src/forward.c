@@ -218,13 +218,11 @@ static void packpanels(const work *s, const float *from) {
 /* Four floats at once: as plain arrays the tile takes twice as long. */
 typedef float lanes __attribute__((vector_size(16)));
 
-static inline lanes read4(const float *p) {
-  lanes a;
-  memcpy(&a, p, sizeof a);
-  return a;
-}
-
-static inline void write4(float *p, lanes a) { memcpy(p, &a, sizeof a); }
+/* In macros, as functions that take or return vectors are called in more than
+   one way on some machines. */
+#define READ(a, p) memcpy(&(a), p, sizeof(lanes))
+#define SPREAD(a, x) (one = (x), (a) = (lanes){one, one, one, one})
+#define ADD(sum, x, w) (product = (x) * (w), (sum) += product)
 
 static int allfinite(const lanes *sums, int count) {
   uint32_t bits[8 * TILE], found = 0;
@@ -239,23 +237,21 @@ static int allfinite(const lanes *sums, int count) {
 static int tile(float *const y[TILE], const float *const x[TILE], int64_t step,
                 const float *panel, int64_t depth) {
   const float *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
-  lanes a0 = read4(y[0]), b0 = read4(y[0] + 4);
-  lanes a1 = read4(y[1]), b1 = read4(y[1] + 4);
-  lanes a2 = read4(y[2]), b2 = read4(y[2] + 4);
-  lanes a3 = read4(y[3]), b3 = read4(y[3] + 4);
+  lanes a0, a1, a2, a3, b0, b1, b2, b3, a, b, s, product;
+  float one;
+  READ(a0, y[0]), READ(a1, y[1]), READ(a2, y[2]), READ(a3, y[3]);
+  READ(b0, y[0] + 4), READ(b1, y[1] + 4), READ(b2, y[2] + 4);
+  READ(b3, y[3] + 4);
   for (int64_t k = 0; k < depth; k++, panel += WIDE) {
-    lanes a = read4(panel), b = read4(panel + 4);
-    a0 += x0[k * step] * a, b0 += x0[k * step] * b;
-    a1 += x1[k * step] * a, b1 += x1[k * step] * b;
-    a2 += x2[k * step] * a, b2 += x2[k * step] * b;
-    a3 += x3[k * step] * a, b3 += x3[k * step] * b;
+    READ(a, panel), READ(b, panel + 4);
+    SPREAD(s, x0[k * step]), ADD(a0, s, a), ADD(b0, s, b);
+    SPREAD(s, x1[k * step]), ADD(a1, s, a), ADD(b1, s, b);
+    SPREAD(s, x2[k * step]), ADD(a2, s, a), ADD(b2, s, b);
+    SPREAD(s, x3[k * step]), ADD(a3, s, a), ADD(b3, s, b);
   }
-  const lanes all[2 * TILE] = {a0, b0, a1, b1, a2, b2, a3, b3};
+  const lanes all[] = {a0, b0, a1, b1, a2, b2, a3, b3};
   if (!allfinite(all, 2 * TILE)) return 0;
-  write4(y[0], a0), write4(y[0] + 4, b0);
-  write4(y[1], a1), write4(y[1] + 4, b1);
-  write4(y[2], a2), write4(y[2] + 4, b2);
-  write4(y[3], a3), write4(y[3] + 4, b3);
+  for (int t = 0; t < TILE; t++) memcpy(y[t], &all[2 * t], 2 * sizeof *all);
   return 1;
 }
 
