@@ -469,7 +469,7 @@ describe("Groups", function()
     end
   end)
 
-  it("reach the initialiser as a keyword, where there are several", function()
+  it("reach the initialiser as a keyword, and so does that a layer is transposed", function()
     local calls = {}
     local function init(...)
       calls[#calls + 1] = { ... }
@@ -479,8 +479,75 @@ describe("Groups", function()
     layers.ConvTranspose({ 3 }, 4, 6, { groups = 2, init = init })
     layers.Conv({ 3 }, 4, 6, { init = init })
     layers.Dense(4, 6, { init = init })
-    assert.same({ { 3, 2, 2, 6, { groups = 2 } }, { 3, 3, 4, { groups = 2 } }, { 3, 4, 6 },
-                  { 6, 4 } }, calls)
+    layers.ConvTranspose({ 3 }, 4, 6, { init = init })
+    assert.same({ { 3, 2, 2, 6, { groups = 2 } },
+                  { 3, 3, 4, { transposed = true, groups = 2 } }, { 3, 4, 6 }, { 6, 4 },
+                  { 3, 6, 4, { transposed = true, groups = 1 } } }, calls)
+  end)
+end)
+
+describe("A fit of idinit", function()
+  -- What an output makes of the inputs that it takes, in turn.
+  local fits = {
+    tile = function(inputs)
+      local sum = 0
+      for _, x in ipairs(inputs) do sum = sum + x end
+      return sum
+    end,
+    split = function(inputs)
+      local sum, c = 0, #inputs
+      for r, x in ipairs(inputs) do sum = sum + 2 * r / (c * (c + 1)) * x end
+      return sum
+    end,
+  }
+  function fits.mean(inputs)
+    return fits.tile(inputs) / #inputs
+  end
+
+  -- Output o of a group of outputs, from the inputs of that group.
+  local function expected(fit, inputs, nout, o)
+    if fit == "pad" then return inputs[o] or 0 end
+    local taken, least = {}, math.min(#inputs, nout)
+    for i, x in ipairs(inputs) do
+      if (i - 1) % least == (o - 1) % least then taken[#taken + 1] = x end
+    end
+    return fits[fit](taken)
+  end
+
+  local function check(new, groups, ins, outs, fit)
+    local nin, nout, options = groups * ins, groups * outs, { init = idinit { fit = fit } }
+    local x = idinit.zeros(nin)
+    for i = 1, nin do x[i] = i end
+    local layer
+    if new == layers.Dense then
+      layer = new(nin, nout, options)
+    else
+      options.groups, options.pad = groups, "same"
+      layer, x = new({ 3 }, nin, nout, options), x:reshape(1, nin, 1)
+    end
+    local y = layer(x):reshape(nout)
+    for o = 1, nout do
+      local group, inputs = math.floor((o - 1) / outs), {}
+      for i = 1, ins do inputs[i] = group * ins + i end
+      local wanted = expected(fit, inputs, outs, o - group * outs)
+      if math.abs(y[o] - wanted) > 1e-4 then
+        error(("%s, %s: output %d is %g, not %g"):format(tostring(layer), fit, o, y[o], wanted))
+      end
+    end
+  end
+
+  it("speaks of outputs and inputs, in every layer", function()
+    for _, fit in ipairs { "pad", "tile", "mean", "split" } do
+      for ins = 1, 12 do
+        for outs = 1, 12 do
+          check(layers.Dense, 1, ins, outs, fit)
+          for _, new in ipairs(constructors) do
+            check(new, 1, ins, outs, fit)
+            if ins * outs < 30 then check(new, 3, ins, outs, fit) end
+          end
+        end
+      end
+    end
   end)
 end)
 

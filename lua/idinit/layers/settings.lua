@@ -204,7 +204,11 @@ local function initialise(s, init)
       join(s.size, "×"), got(init))
   end
   local args = { unpack(s.size) }
-  if s.groups > 1 then args[#args + 1] = { groups = s.groups } end
+  if s.transposed then
+    args[#args + 1] = { transposed = true, groups = s.groups }
+  elseif s.groups > 1 then
+    args[#args + 1] = { groups = s.groups }
+  end
   local ok, weight = pcall(init, unpack(args))
   if ok and type(weight) ~= "table" then return sized("init", weight, s.size) end
   if ok then fail("init: tensor of size %s expected, got table", join(s.size, "×")) end
