@@ -217,7 +217,7 @@ FUZZERS = $(patsubst spec/%.c,build/%,$(wildcard spec/fuzz/*.c)) \
   $(wildcard spec/fuzz/*.lua)
 # Bindings to Lua end in lib; these few are what they share.
 PURE = $(filter-out %lib.c $(addprefix src/,args.c core.c keywords.c storage.c\
-  tensor.c),$(SOURCES))
+  tensor.c transfer.c),$(SOURCES))
 
 build/fuzz/%: spec/fuzz/%.c $(PURE) $(wildcard src/*.h spec/fuzz/*.h)
 	@mkdir -p $(@D)

@@ -681,9 +681,9 @@ describe("idinit.load", function()
 
   it("refuses what is no .npy file", function()
     local whole = npy(header("<f4", "False", "(1,)"), one)
-    assert.are.equal("not a .npy file", refusal(""))
-    assert.are.equal("not a .npy file", refusal(whole:sub(1, 5)))
-    assert.are.equal("not a .npy file", refusal("\148" .. whole:sub(2)))
+    assert.are.equal("not a .npy or .safetensors file", refusal(""))
+    assert.are.equal("not a .npy or .safetensors file", refusal(whole:sub(1, 5)))
+    assert.are.equal("not a .npy or .safetensors file", refusal("\148" .. whole:sub(2)))
     for length = 6, 9 do
       assert.are.equal("file ends within its header", refusal(whole:sub(1, length)))
     end
@@ -705,11 +705,11 @@ describe("idinit.load", function()
       ["GGUF\3"] = "a GGUF file",
     } do
       for _, rest in ipairs { "", ("\0"):rep(100) } do
-        assert.are.equal(name .. ", not a .npy file", refusal(start .. rest))
+        assert.are.equal(name .. ", not a .npy or .safetensors file", refusal(start .. rest))
       end
     end
-    assert.are.equal("not a .npy file", refusal "PK\1\2")
-    assert.are.equal("not a .npy file", refusal "PK")
+    assert.are.equal("not a .npy or .safetensors file", refusal "PK\1\2")
+    assert.are.equal("not a .npy or .safetensors file", refusal "PK")
   end)
 
   it("reads a file of any date, and replaces it", function()

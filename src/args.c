@@ -262,6 +262,31 @@ const char *idn_pushunknown(lua_State *L, int arg, const char *const *names) {
                          lua_tostring(L, -1));
 }
 
+/* Whether the key at `arg` is one of `names`. */
+static int isname(lua_State *L, int arg, const char *const *names) {
+  if (lua_type(L, arg) != LUA_TSTRING) return 0;
+  while (*names && strcmp(*names, lua_tostring(L, arg)) != 0) names++;
+  return *names && strlen(*names) == lua_rawlen(L, arg);
+}
+
+void idn_checkkeywords(lua_State *L, int arg, const char *const *names,
+                       const char *hint) {
+  if (!lua_isnil(L, arg) && !lua_istable(L, arg))
+    idn_fail(L, 1, "keywords: table expected, got %s", idn_pushgot(L, arg));
+  int is_table = lua_istable(L, arg), key = lua_gettop(L) + 1;
+  if (is_table)
+    for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1))
+      if (!isname(L, key, names))
+        idn_fail(L, 1, "%s%s", idn_pushunknown(L, key, names), hint);
+  for (; *names; names++) {
+    lua_pushnil(L);
+    if (!is_table) continue;
+    lua_pushstring(L, *names);
+    lua_rawget(L, arg);
+    lua_replace(L, -2);
+  }
+}
+
 /* unknown(key, names): idn_pushunknown's text. */
 static int unknown(lua_State *L) {
   enum { MOST = 32 };

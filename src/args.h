@@ -65,6 +65,12 @@ static inline int idn_tointeger(lua_State *L, int arg, int64_t *n) {
    other keys than 1, 2, ... without a gap. */
 int idn_listlength(lua_State *L, int arg);
 
+/* Pushes the values of these keywords (closed by NULL) in the table at `arg`,
+   nil where there is none, as where `arg` is nil itself. The text for another
+   keyword ends with `hint`. [-0, +1 for each name] */
+void idn_checkkeywords(lua_State *L, int arg, const char *const *names,
+                       const char *hint);
+
 /* How many keys of that table are numbers. A list has so many values; where one
    of them is nil, what lua_rawlen says is a matter of the Lua. */
 int64_t idn_countnumbers(lua_State *L, int arg);

@@ -38,6 +38,9 @@ static int open(lua_State *L) {
   idn_open_taps(L);
   idn_open_text(L);
   idn_open_file(L);
+  idn_open_npy(L);
+  idn_open_safetensors(L);
+  idn_open_bytes(L);
   idn_open_layer(L);
   return 1;
 }

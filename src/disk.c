@@ -47,6 +47,7 @@ static size_t folderlength(const char *path, const char *separators) {
    Each one defines SEPARATORS, those of folders in a path, and
 
    openregular    opens a file for reading and tells its size
+   seekfile       goes to a place in a file; 0, or errno is set
    findtarget     sets where a new file is to be; a fault if there is something
                   that cannot be replaced
    createlike     opens a file of that name, which did not exist, with the
@@ -106,6 +107,10 @@ static const char *openregular(FILE **file, const char *path, uint64_t *bytes) {
   if (bad) close(fd);
   *bytes = (uint64_t)st.st_size;
   return bad;
+}
+
+static int seekfile(FILE *file, uint64_t at) {
+  return fseeko(file, (off_t)at, SEEK_SET);
 }
 
 static void leavefolder(idn_disk *d) {
@@ -287,6 +292,10 @@ static const char *openregular(FILE **file, const char *path, uint64_t *bytes) {
   return bad;
 }
 
+static int seekfile(FILE *file, uint64_t at) {
+  return _fseeki64(file, (int64_t)at, SEEK_SET);
+}
+
 static const char *findtarget(idn_disk *d, const char *path) {
   int fd;
   const char *bad = openchecked(&fd, path, _O_WRONLY);
@@ -337,6 +346,11 @@ static const char *openregular(FILE **file, const char *path, uint64_t *bytes) {
   if (end < 0 || fseek(*file, 0, SEEK_SET) != 0) return fault();
   *bytes = (uint64_t)end;
   return NULL;
+}
+
+/* No file is longer than ftell could tell. */
+static int seekfile(FILE *file, uint64_t at) {
+  return fseek(file, (long)at, SEEK_SET);
 }
 
 static const char *findtarget(idn_disk *d, const char *path) {
@@ -402,11 +416,15 @@ const char *idn_readdisk(idn_disk *d, void *to, size_t n) {
   return NULL;
 }
 
+const char *idn_seekdisk(idn_disk *d, uint64_t at) {
+  if (!d->file) return "file has been closed";
+  errno = 0;
+  return seekfile(d->file, at) == 0 ? NULL : fault();
+}
+
 const char *idn_peekdisk(idn_disk *d, void *to, size_t n) {
   const char *bad = idn_readdisk(d, to, n);
-  if (bad) return bad;
-  errno = 0;
-  return fseek(d->file, 0, SEEK_SET) == 0 ? NULL : fault();
+  return bad ? bad : idn_seekdisk(d, 0);
 }
 
 /* What could not be done, and why. */

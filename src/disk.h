@@ -30,6 +30,9 @@ const char *idn_opendisk(idn_disk *d, const char *path, uint64_t *bytes);
 /* Reads the first `n` bytes, and goes back to where they are. */
 const char *idn_peekdisk(idn_disk *d, void *to, size_t n);
 
+/* Goes to the byte that is `at` bytes behind the first. */
+const char *idn_seekdisk(idn_disk *d, uint64_t at);
+
 /* Reads exactly `n` bytes. */
 const char *idn_readdisk(idn_disk *d, void *to, size_t n);
 

@@ -18,6 +18,9 @@ void idn_open_widen(lua_State *L);
 void idn_open_taps(lua_State *L);
 void idn_open_text(lua_State *L);
 void idn_open_file(lua_State *L);
+void idn_open_npy(lua_State *L);
+void idn_open_safetensors(lua_State *L);
+void idn_open_bytes(lua_State *L);
 void idn_open_layer(lua_State *L);
 
 /* Adds functions to the table in that field of the one at the top. [-0, +0] */
@@ -31,6 +34,14 @@ void idn_setfunction(lua_State *L, const char *name, lua_CFunction f);
    tables of its size are copied, whatever they share. Raises before the first
    write. */
 void idn_assign(lua_State *L, idn_tensor *dst, int arg, int level);
+
+/* npylib.c and safetensorslib.c: read a file of that kind from its start on,
+   and push what idinit.load returns behind whatever else they have need of; or
+   return the fault. `names` is the index of its second argument. */
+struct idn_transfer;
+const char *idn_loadnpy(lua_State *L, struct idn_transfer *f, int names);
+const char *idn_loadsafetensors(lua_State *L, struct idn_transfer *f,
+                                int names);
 
 /* nestlib.c: dst = the nested tables at `arg`, likewise. */
 void idn_assignnest(lua_State *L, idn_tensor *dst, int arg, int level);

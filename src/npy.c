@@ -292,10 +292,12 @@ static char *append(char *to, const char *text) {
   return to + n;
 }
 
-size_t idn_npywrite(char to[IDN_NPY_MAXSAVED], int rank, const int64_t *size,
-                    int fortran_order) {
+size_t idn_npywrite(char to[IDN_NPY_MAXSAVED], int type, int rank,
+                    const int64_t *size, int fortran_order) {
+  char code[] = {'f', (char)('0' + idn_typewidth(type)), '\0'};
   char *start = to + MAGICSIZE + 4;
-  char *p = append(start, "{'descr': '<f4', 'fortran_order': ");
+  char *p = append(append(start, "{'descr': '<"), code);
+  p = append(p, "', 'fortran_order': ");
   p = append(p, fortran_order ? "True, 'shape': (" : "False, 'shape': (");
   size_t spare = 0;
   for (int d = 0; d < rank; d++) {

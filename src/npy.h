@@ -41,10 +41,10 @@ int idn_npyprelude(idn_npy *h, const void *bytes, size_t n, uint64_t filesize);
    `numel` elements behind the text. */
 int idn_npyheader(idn_npy *h, const char *text);
 
-/* Writes the header of a little-endian float32 array and returns its length.
-   The bytes are those that NumPy writes. */
-size_t idn_npywrite(char to[IDN_NPY_MAXSAVED], int rank, const int64_t *size,
-                    int fortran);
+/* Writes the header of an array of IDN_F16, IDN_F32 or IDN_F64, lowest byte
+   first, and returns its length. The bytes are those that NumPy writes. */
+size_t idn_npywrite(char to[IDN_NPY_MAXSAVED], int type, int rank,
+                    const int64_t *size, int fortran);
 
 #pragma GCC visibility pop
 

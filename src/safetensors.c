@@ -11,7 +11,6 @@
 #define LENGTH 8     /* bytes that tell the text's length */
 #define MAXDEPTH 128 /* of brackets in what is skipped */
 #define ALIGNMENT 8
-#define METADATA "__metadata__"
 
 /* The shortest entry, and the comma behind. */
 #define LEAST                                                                  \
@@ -50,7 +49,7 @@ static size_t encode(char *to, uint32_t code) {
   return n;
 }
 
-static int isequal(idn_span text, const char *word) {
+int idn_isequal(idn_span text, const char *word) {
   return text.n == strlen(word) && memcmp(text.p, word, text.n) == 0;
 }
 
@@ -414,7 +413,7 @@ static int entrymember(scanner *s, char *text, size_t n, void *state) {
   entryscan *e = state;
   idn_span key = decode(text, n);
   for (size_t k = 0; k < NKEYS; k++)
-    if (isequal(key, keys[k].name)) {
+    if (idn_isequal(key, keys[k].name)) {
       if (e->seen[k]++)
         return fail(s->h, "header: key \"%s\" comes twice before byte %d",
                     keys[k].name, position(s));
@@ -471,8 +470,9 @@ static int metadatamember(scanner *s, char *key, size_t n, void *state) {
 static int headermember(scanner *s, char *text, size_t n, void *state) {
   (void)state;
   idn_span key = decode(text, n);
-  if (!isequal(key, METADATA)) return readentry(s, key);
-  if (s->h->metadata) return fail(s->h, "header: \"" METADATA "\" comes twice");
+  if (!idn_isequal(key, IDN_ST_METADATA)) return readentry(s, key);
+  if (s->h->metadata)
+    return fail(s->h, "header: \"" IDN_ST_METADATA "\" comes twice");
   skipspace(s);
   s->h->metadata = s->p + 1;
   return object(s, metadatamember, NULL);
@@ -548,13 +548,14 @@ void idn_stsort(idn_sttable *t) {
 }
 
 typedef struct writer {
-  void (*put)(void *state, const char *bytes, size_t n);
+  idn_put *put; /* NULL to count alone */
   void *state;
   uint64_t n;
+  const char *fault;
 } writer;
 
 static void put(writer *w, const char *bytes, size_t n) {
-  if (w->put) w->put(w->state, bytes, n);
+  if (w->put && !w->fault) w->fault = w->put(w->state, bytes, n);
   w->n += n;
 }
 
@@ -592,7 +593,7 @@ static void putstring(writer *w, idn_span text) {
 }
 
 static void putmetadata(writer *w, const idn_sttable *t) {
-  puttext(w, "\"" METADATA "\":{");
+  puttext(w, "\"" IDN_ST_METADATA "\":{");
   for (size_t i = 0; i < t->pairs; i++) {
     if (i > 0) puttext(w, ",");
     putstring(w, t->metadata[i].key);
@@ -639,15 +640,18 @@ static void puttable(writer *w, const idn_sttable *t) {
   while (w->n % ALIGNMENT > 0) puttext(w, " ");
 }
 
-uint64_t idn_stwrite(const idn_sttable *t,
-                     void (*sink)(void *state, const char *bytes, size_t n),
-                     void *state) {
-  writer count = {NULL, NULL, 0}, w = {sink, state, 0};
+uint64_t idn_stsize(const idn_sttable *t) {
+  writer w = {NULL, NULL, 0, NULL};
+  puttable(&w, t);
+  return LENGTH + w.n;
+}
+
+const char *idn_stwrite(const idn_sttable *t, idn_put *sink, void *state) {
+  writer w = {sink, state, 0, NULL};
+  uint64_t n = idn_stsize(t) - LENGTH;
   char length[LENGTH];
-  puttable(&count, t);
-  for (size_t i = 0; i < LENGTH; i++)
-    length[i] = (char)(count.n >> 8 * i & 255);
+  for (size_t i = 0; i < LENGTH; i++) length[i] = (char)(n >> 8 * i & 255);
   put(&w, length, LENGTH);
   puttable(&w, t);
-  return w.n;
+  return w.fault;
 }

@@ -6,18 +6,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "taps.h" /* IDN_MAXRANK */
+#include "size.h"
+#include "stream.h"
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
-#define IDN_ST_PRELUDE 9          /* the bytes that tell such a file */
-#define IDN_ST_MAXTEXT 100000000u /* the longest header that is allowed */
+#define IDN_ST_METADATA "__metadata__" /* what no tensor is called */
+#define IDN_ST_PRELUDE 9               /* the bytes that tell such a file */
+#define IDN_ST_MAXTEXT 100000000u      /* the longest header that is allowed */
 
 /* Text of any bytes: a zero byte is one like others. */
 typedef struct idn_span {
   const char *p;
   size_t n;
 } idn_span;
+
+int idn_isequal(idn_span text, const char *word);
 
 /* Whether text is UTF-8. */
 int idn_isutf8(idn_span text);
@@ -31,6 +35,7 @@ typedef struct idn_entry {
   int type;               /* that type as dtype.h has it, or -1 */
   char *shape, *shapeend; /* for idn_stshape */
   uint64_t begin, end;    /* its bytes, counted from where the data begin */
+  int chosen;             /* the caller's own */
 } idn_entry;
 
 /* A file's header. The functions below that return int return 1, or 0 with the
@@ -94,12 +99,13 @@ typedef struct idn_sttable {
 /* Puts tensors and metadata in the order in which they are written. */
 void idn_stsort(idn_sttable *t);
 
-/* Hands the bytes before the data to `put`, piece by piece, or nothing where
-   `put` is NULL. They are those that the format's own library writes. Returns
-   their number, which is to be IDN_ST_MAXTEXT + 8 at most. */
-uint64_t idn_stwrite(const idn_sttable *t,
-                     void (*put)(void *state, const char *bytes, size_t n),
-                     void *state);
+/* How many bytes come before the data: at most IDN_ST_MOSTBEFORE in a file. */
+#define IDN_ST_MOSTBEFORE (IDN_ST_PRELUDE - 1 + (uint64_t)IDN_ST_MAXTEXT)
+uint64_t idn_stsize(const idn_sttable *t);
+
+/* Puts these bytes, which are those that the format's own library writes.
+   Returns the first fault and puts nothing after it. */
+const char *idn_stwrite(const idn_sttable *t, idn_put *put, void *state);
 
 #pragma GCC visibility pop
 

@@ -98,6 +98,11 @@ idn_tensor *idn_newtensor(lua_State *L, int rank, const int64_t *size,
   return t;
 }
 
+idn_tensor *idn_tryrawtensor(lua_State *L, int rank, const int64_t *size,
+                             int order) {
+  return make(L, rank, size, order, 0);
+}
+
 idn_tensor *idn_rawtensor(lua_State *L, int rank, const int64_t *size,
                           int order, int level) {
   idn_tensor *t = make(L, rank, size, order, 0);

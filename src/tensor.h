@@ -83,6 +83,10 @@ idn_tensor *idn_newtensor(lua_State *L, int rank, const int64_t *size,
 idn_tensor *idn_trytensor(lua_State *L, int rank, const int64_t *size,
                           int order);
 
+/* Likewise, but the elements can be anything, as those of the next one. */
+idn_tensor *idn_tryrawtensor(lua_State *L, int rank, const int64_t *size,
+                             int order);
+
 /* Like idn_newtensor, but the elements can be anything: all of them are to be
    written before a script gets to see them. [-0, +1] */
 idn_tensor *idn_rawtensor(lua_State *L, int rank, const int64_t *size,

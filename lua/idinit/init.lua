@@ -39,11 +39,26 @@ idinit.zeros = core.zeros
 ---@type fun(tensors: idinit.Tensor[], dim: integer): idinit.Tensor
 idinit.cat = core.cat
 
---- The tensor in a `.npy` file: of floats, integers or booleans, which become
---- float32; in column order if the file says so. Raises an error that names the
---- file if it holds anything else, or more or less than it says.
----@type fun(path: string): idinit.Tensor
+--- What a file holds, as its first bytes tell, not its name: floats, integers or
+--- booleans, which become float32. Of a `.npy` file it is a tensor, in column
+--- order if the file says so. Of a `.safetensors` file it is a table of tensors
+--- by name and the metadata, a table of strings by string, which can be empty;
+--- with a list of names only these tensors are read. Raises an error that names
+--- the file if it holds anything else, or more or less than it says, or not what
+--- is named.
+---@type fun(path: string, names?: string[]): any, table<string, string>?
 idinit.load = core.load
+
+--- Writes tensors by name, and metadata, as a `.safetensors` file, with the very
+--- bytes of the format's own library, replaced as a whole as by `t:save`.
+---@type fun(path: string, tensors: table<string, idinit.Tensor>, keywords?: idinit.SaveKeywords)
+idinit.save = core.save
+
+--- The tensor whose elements these bytes are, in row order, the lowest byte of
+--- each first. There must be as many as the size asks for, and less than 2 GiB.
+--- Without a size the tensor has rank 0.
+---@type fun(bytes: string, dtype?: idinit.ReadType, ...: integer): idinit.Tensor
+idinit.frombytes = core.frombytes
 
 --- Whether `x` is a tensor of this module.
 ---@type fun(x: any): boolean

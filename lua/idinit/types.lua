@@ -41,6 +41,18 @@
 --- The size, where one table holds size and keywords.
 ---@field [integer] integer
 
+--- Types of elements in files and strings. What is written is rounded to nearest
+--- even; what is too large becomes infinite.
+---@alias idinit.WrittenType "f32"|"f16"|"bf16"|"f64"
+---@alias idinit.ReadType idinit.WrittenType|"bool"|"u8"|"i8"|"u16"|"i16"|"u32"|"i32"|"u64"|"i64"
+
+--- Keywords of `idinit.save`.
+---@class idinit.SaveKeywords
+--- The type of all elements. Default "f32".
+---@field dtype? idinit.WrittenType
+--- Strings by string. Default none.
+---@field metadata? table<string, string>
+
 --- An identity that waits for a size: `f([rng,] n1, ..., nk [, keywords])`. Its
 --- keywords are replaced by those of the call. Called without a size it returns
 --- another of its kind.
@@ -161,13 +173,20 @@ function Tensor:widen(d, n, how, groups) end
 ---@return table|number
 function Tensor:totable() end
 
---- Writes a `.npy` file that NumPy reads: version 1.0, float32, in column order
---- where the tensor is packed so and not in row order too. The file is replaced
---- as a whole, once the new one is safe. Raises an error that names the file,
---- and leaves the old one, if that fails.
+--- Writes a `.npy` file that NumPy reads: version 1.0, in column order where the
+--- tensor is packed so and not in row order too. The file is replaced as a whole,
+--- once the new one is safe. Raises an error that names the file, and leaves the
+--- old one, if that fails.
 ---@param path string
+---@param keywords? { dtype?: "f32"|"f16"|"f64" }
 ---@return idinit.Tensor self
-function Tensor:save(path) end
+function Tensor:save(path, keywords) end
+
+--- The elements as a string, in row order, the lowest byte of each first.
+--- `idinit.frombytes` reads it. Less than 2 GiB.
+---@param dtype? idinit.WrittenType default "f32"
+---@return string
+function Tensor:tobytes(dtype) end
 
 --- Where the non-zeros are: a picture in Braille, framed, with size and number
 --- of non-zeros below it. Where the tensor is larger than the picture, a dot is

@@ -110,7 +110,18 @@ end)
 local folder = os.getenv "IDINIT_FOLDER"
 example("files", function()
   local path = folder .. "/t.npy"
-  return (idinit.load(large:save(path) and path) == large)
+  return (idinit.load(large:save(path, { dtype = "f64" }) and path) == large)
+end)
+example("safetensors", function()
+  local path = folder .. "/t.safetensors"
+  idinit.save(path, { large = large, small = small[2], ["\1"] = idinit(0) },
+    { metadata = { a = "b", [""] = "\n" }, dtype = "f64" })
+  local net, metadata = idinit.load(path)
+  assert(net.large == large and net.small == small[2] and metadata.a == "b")
+  return (idinit.load(path, { "large" }).large == large)
+end)
+example("bytes", function()
+  return (idinit.frombytes(large:tobytes "bf16", "bf16", 40, 30) == large)
 end)
 
 local programs = #examples + 1

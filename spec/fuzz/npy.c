@@ -77,7 +77,7 @@ static void checkheader(const idn_npy *h, uint64_t filesize) {
 static void checkwriting(const idn_npy *h) {
   char written[IDN_NPY_MAXSAVED];
   idn_npy again;
-  size_t n = idn_npywrite(written, h->rank, h->size, h->fortran);
+  size_t n = idn_npywrite(written, IDN_F32, h->rank, h->size, h->fortran);
   CHECK(n <= sizeof written && n % 64 == 0);
   uint64_t filesize = n + 4 * (uint64_t)h->numel;
   CHECK(readheader(&again, (uint8_t *)written, n, filesize));

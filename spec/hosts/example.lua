@@ -54,11 +54,18 @@ local function tensors(t)
   assert(select(2, pcall(t.get, t, 7, 1, 1)):find "index 7 out of range %[1, 3%] in dimension 1")
 end
 
--- A file, written and read again.
+-- Files and bytes, written and read again.
 local function files(t, folder)
   local path = folder .. "/idinit.npy"
   assert(idinit.load(t:save(path) and path) == t)
   os.remove(path)
+  path = folder .. "/idinit.safetensors"
+  idinit.save(path, { w = t, b = idinit(2) }, { dtype = "bf16", metadata = { by = "idinit" } })
+  local net, metadata = idinit.load(path)
+  assert(net.w == t and net.b == idinit(2) and metadata.by == "idinit")
+  assert(not idinit.load(path, { "b" }).w)
+  os.remove(path)
+  assert(idinit.frombytes(t:tobytes "f16", "f16", 3, 3, 2) == t)
 end
 
 -- Memory that C reads and writes.
