@@ -130,7 +130,7 @@ describe("A number of the FFI", function()
   end)
 end)
 
-describe("A number in an error", function()
+describe("A number in an error or a text", function()
   -- A decimal comma, and a decimal point of two bytes; made here, where they can be.
   for _, name in ipairs { "de_DE", "ps_AF" } do
     it("has a point in the locale " .. name, function()
@@ -143,8 +143,10 @@ describe("A number in an error", function()
         local idinit = require "idinit"
         for _, x in ipairs { 1.5, -2.25, 1e300, 1.5e-300, 1 / 0, -1 / 0, 0 / 0 } do
           io.write(select(2, pcall(idinit, x)):match "got (.*)", " ")
-        end]]):format(locale)
-      assert.equal("1.5 -2.25 1e+300 1.5e-300 inf -inf nan ", child.must(
+        end
+        io.write(tostring(idinit.tensor { { 1.5, 1 / 3, -2 ^ -103, 2 ^ 40 } }))]]):format(locale)
+      assert.equal("1.5 -2.25 1e+300 1.5e-300 inf -inf nan 1×4 float tensor:\n"
+        .. " 1.5  0.33333334  -9.8607613e-32  1.0995116e12", child.must(
         ("LOCPATH=%s %s -e %s"):format(folder, child.lua(), child.quote(code))))
     end)
   end
