@@ -89,6 +89,10 @@ describe("A number of the FFI", function()
     assert.equal(6, idinit.cat({ t, t }, n2):size(2))
     assert.equal("(1,3) (2,1) (3,2)", nonzeros(idinit(3, 3, { shift = load "return -2LL"() })))
     assert.is_true(t:circshift(-1) == t:circshift { n2 })
+    assert.equal(t:spy(20, 10), t:spy(load "return 20LL"(), size_t(10)))
+    assert.is_true(layers.Dense(n3, n2)({ 1, 2, 3 }) == idinit.tensor { 1, 2 })
+    assert.is_true(layers.Embedding(3, 3)(n2) == idinit.tensor { 0, 1, 0 })
+    assert.same({ 3 }, layers.Conv({ n3 }, n2, n2, { groups = n2, pad = "same" }).kernel)
   end)
 
   it("counts as a number of groups, a position and a bound of a window", function()
@@ -130,7 +134,7 @@ describe("A number of the FFI", function()
   end)
 end)
 
-describe("A number in an error or a text", function()
+describe("A number in an error or a text #native", function()
   -- A decimal comma, and a decimal point of two bytes; made here, where they can be.
   for _, name in ipairs { "de_DE", "ps_AF" } do
     it("has a point in the locale " .. name, function()

@@ -74,8 +74,7 @@ const char *idn_pushgot(lua_State *L, int arg) {
     return pushinteger(L, n);
   if (lua_type(L, arg) == LUA_TNUMBER)
     return idn_pushnumber(L, lua_tonumber(L, arg));
-  if (idn_iscdata(L, arg) && idn_foreignnumber(L, arg, 0, &x))
-    return idn_pushnumber(L, x);
+  if (idn_foreignnumber(L, arg, 0, &x)) return idn_pushnumber(L, x);
   if (lua_type(L, arg) == LUA_TSTRING) {
     lua_pushfstring(L, "string %s",
                     pushquoted(L, lua_tostring(L, arg), lua_rawlen(L, arg)));
@@ -118,9 +117,8 @@ double idn_todouble(lua_State *L, int arg) {
   return (double)bits * (n < 0 ? -scale : scale);
 }
 
-float idn_tofloat(lua_State *L, int arg) { return (float)idn_todouble(L, arg); }
-
 int idn_foreignnumber(lua_State *L, int arg, double modulus, double *x) {
+  if (!idn_iscdata(L, arg)) return 0;
   luaL_checkstack(L, 4, "too many arguments");
   lua_pushvalue(L, arg);
   idn_pushforeign(L, "number");

@@ -28,19 +28,22 @@ const char *idn_pushsize(lua_State *L, int rank, const int64_t *size);
 /* Pushes what is said where there is no memory for a tensor. [-0, +1] */
 const char *idn_pushnomemory(lua_State *L, int rank, const int64_t *size);
 
-/* The number at `arg` as float32, rounded once, to nearest even. */
-float idn_tofloat(lua_State *L, int arg);
-
-/* Likewise as a double, which what is computed from it starts from: an integer
-   that no double holds becomes one that rounds to the same float32. */
+/* The number at `arg` as a double that rounds to the float32 to which the
+   number itself does: what no double holds ends in an odd bit. */
 double idn_todouble(lua_State *L, int arg);
+
+/* The number at `arg` as float32, rounded once, to nearest even. */
+static inline float idn_tofloat(lua_State *L, int arg) {
+  double x = lua_tonumber(L, arg), most = (double)IDN_MAXEXTENT;
+  return (float)(x > -most && x < most ? x : idn_todouble(L, arg));
+}
 
 /* LuaJIT has one type more. */
 static inline int idn_iscdata(lua_State *L, int arg) {
   return lua_type(L, arg) > LUA_TTHREAD;
 }
 
-/* Whether the cdata at `arg` is a number, which goes to `x`: past IDN_MAXEXTENT
+/* Whether a cdata at `arg` is a number, which goes to `x`: past IDN_MAXEXTENT
    where no double holds it. Or its remainder, if a `modulus` above 0 is given.
    Only lua/idinit/foreign.lua can tell, which allocates: finalizers can run. */
 int idn_foreignnumber(lua_State *L, int arg, double modulus, double *x);
@@ -54,7 +57,7 @@ static inline int idn_tointeger(lua_State *L, int arg, int64_t *n) {
     return *n >= -IDN_MAXEXTENT && *n <= IDN_MAXEXTENT;
   if (lua_type(L, arg) == LUA_TNUMBER)
     x = lua_tonumber(L, arg);
-  else if (!idn_iscdata(L, arg) || !idn_foreignnumber(L, arg, 0, &x))
+  else if (!idn_foreignnumber(L, arg, 0, &x))
     return 0;
   if (!(x >= -(double)IDN_MAXEXTENT && x <= (double)IDN_MAXEXTENT)) return 0;
   *n = (int64_t)x;

@@ -12,11 +12,12 @@ local getenv = os and os.getenv -- a sandbox may have none
 
 local WIDTH = { name = "width", variable = "COLUMNS", default = 80, least = 10 }
 local HEIGHT = { name = "height", variable = "LINES", default = 24, least = 5 }
-local MOST = core.mostcharacters
+local integer, MOST = core.integer, core.mostcharacters
 local GAP = "  " -- between slices side by side
 
-local function fits(n, limit)
-  return type(n) == "number" and n % 1 == 0 and n >= limit.least and n <= MOST
+local function fits(value, limit)
+  local n = integer(value)
+  return n and n >= limit.least and n <= MOST and n
 end
 
 -- The argument if there is one, else what the terminal says, else the default.
@@ -24,9 +25,10 @@ local function extent(n, limit)
   if n == nil then
     local text = getenv and getenv(limit.variable)
     n = type(text) == "string" and match(text, "^%d+$") and tonumber(text)
-    return fits(n, limit) and n or limit.default
+    return fits(n, limit) or limit.default
   end
-  if fits(n, limit) then return n end
+  local given = fits(n, limit)
+  if given then return given end
   error(format("%s: integer in range [%d, %d] expected, got %s",
     limit.name, limit.least, MOST, core.gottext(n)), 3)
 end
