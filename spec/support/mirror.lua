@@ -16,7 +16,7 @@ end
 
 -- A new one of zeros. `order` is "row" or "col".
 function mirror.new(size, order)
-  local m = { size = size, order = order, base = 1, data = {} }
+  local m = { size = size, base = 1, data = {} }
   m.stride = pack(size, order)
   m.numel = 1
   for d = 1, #size do m.numel = m.numel * size[d] end
@@ -25,7 +25,7 @@ function mirror.new(size, order)
 end
 
 local function view(m, base, size, stride)
-  local v = { size = size, stride = stride, order = m.order, base = base, data = m.data }
+  local v = { size = size, stride = stride, base = base, data = m.data }
   v.numel = 1
   for d = 1, #size do v.numel = v.numel * size[d] end
   return v
@@ -82,18 +82,27 @@ function mirror.assign(m, values)
   end
 end
 
-function mirror.clone(m, order)
-  local c = mirror.new(m.size, order or m.order)
-  mirror.assign(c, mirror.values(m))
-  return c
-end
-
-function mirror.iscontiguous(m)
-  local packed = pack(m.size, m.order)
+local function ispacked(m, order)
+  local packed = pack(m.size, order)
   for d = 1, #m.size do
     if m.size[d] ~= 1 and m.stride[d] ~= packed[d] and m.numel > 0 then return false end
   end
   return true
+end
+
+function mirror.iscontiguous(m)
+  return ispacked(m, "row") or ispacked(m, "col")
+end
+
+-- A new one of zeros, in column order where the first is packed so.
+local function like(m)
+  return mirror.new(m.size, not ispacked(m, "row") and ispacked(m, "col") and "col" or "row")
+end
+
+function mirror.clone(m, order)
+  local c = order and mirror.new(m.size, order) or like(m)
+  mirror.assign(c, mirror.values(m))
+  return c
 end
 
 -- The view of another size that has the same places, if its indices can step
@@ -121,7 +130,7 @@ end
 
 -- Element p of the result is element p - s of the argument, wrapped.
 function mirror.circshift(m, shift)
-  local c = mirror.new(m.size, m.order)
+  local c = like(m)
   local values, to = mirror.values(m), mirror.places(c)
   local rank, p, q = #m.size, {}, {}
   for k = 1, m.numel do
