@@ -185,7 +185,8 @@ describe("idinit.load of a .safetensors file", function()
     assert.are.equal("header of 3 bytes expected, got 2", refusal("\3" .. ("\0"):rep(7) .. "{}"))
     assert.are.equal('header: "{" expected, got its end', refusal(("\0"):rep(8) .. "{}"))
     for n = 0, 8 do
-      assert.are.equal("not a .npy or .safetensors file", refusal(("\2" .. ("\0"):rep(7)):sub(1, n)))
+      local cut = ("\2" .. ("\0"):rep(7)):sub(1, n)
+      assert.are.equal("not a .npy or .safetensors file", refusal(cut))
     end
     assert.are.equal("not a .npy or .safetensors file", refusal("\3" .. ("\0"):rep(7) .. " {}"))
   end)
@@ -380,7 +381,8 @@ describe("idinit.save", function()
     local bytes = saved({ b = idinit.tensor { { 1, 2, 3 } }, ["\195\169"] = idinit.tensor { 3 },
       B = idinit.tensor(2) }, { metadata = { z = "1", a = "" } })
     assert.are.equal(file({
-      '"__metadata__":{"a":"","z":"1"}', entry("B", "F32", "", 0, 4), entry("b", "F32", "1,3", 4, 16),
+      '"__metadata__":{"a":"","z":"1"}', entry("B", "F32", "", 0, 4),
+      entry("b", "F32", "1,3", 4, 16),
       entry("\195\169", "F32", "1", 16, 20),
     }, two .. one .. two .. three .. three), bytes)
   end)
@@ -431,7 +433,8 @@ describe("idinit.save", function()
     local t = given(file({ entry("x", "F32", "4", 0, 16) }, bits)).x
     assert.are.equal(bits, saved { x = t }:sub(-16))
     assert.are.equal("\0\126\0\254\0\126\255\255", saved({ x = t }, { dtype = "f16" }):sub(-8))
-    assert.are.equal("\192\127\192\255\192\127\255\255", saved({ x = t }, { dtype = "bf16" }):sub(-8))
+    assert.are.equal("\192\127\192\255\192\127\255\255",
+      saved({ x = t }, { dtype = "bf16" }):sub(-8))
     local wide = saved({ x = t }, { dtype = "f64" }):sub(-32)
     for k, sign in ipairs { 127, 255, 127, 255 } do
       assert.are.equal(sign, wide:byte(8 * k))
@@ -451,7 +454,8 @@ describe("idinit.save", function()
     local bytes = saved { x = t }
     assert.are.equal(bytes, saved { x = column })
     for _, kind in ipairs { "f32", "f64" } do
-      assert.are.equal(saved({ x = t[2] }, { dtype = kind }), saved({ x = column[2] }, { dtype = kind }))
+      local options = { dtype = kind }
+      assert.are.equal(saved({ x = t[2] }, options), saved({ x = column[2] }, options))
     end
     assert.is_true(t[2] == idinit.load(path "saved.safetensors").x)
   end)
@@ -491,14 +495,17 @@ describe("idinit.save", function()
     refused('tensor "x": tensor expected, got table', { y = t, x = { { 1 } } })
     refused('tensor "x": tensor expected, got userdata', { x = io.stdout })
     refused("keywords: table expected, got string \"f16\"", { x = t }, "f16")
-    refused("dtype: one of f16, bf16, f32, f64 expected, got string \"u8\"", { x = t }, { dtype = "u8" })
-    refused("dtype: one of f16, bf16, f32, f64 expected, got string \"F32\"", { x = t }, { dtype = "F32" })
+    refused("dtype: one of f16, bf16, f32, f64 expected, got string \"u8\"", { x = t },
+      { dtype = "u8" })
+    refused("dtype: one of f16, bf16, f32, f64 expected, got string \"F32\"", { x = t },
+      { dtype = "F32" })
     refused("dtype: one of f16, bf16, f32, f64 expected, got 16", { x = t }, { dtype = 16 })
     refused("metadata: table expected, got string \"a\"", { x = t }, { metadata = "a" })
     refused("key of metadata: string expected, got 1", { x = t }, { metadata = { "a" } })
     refused("value of metadata: string expected, got 1", { x = t }, { metadata = { a = 1 } })
     refused("value of metadata: string expected, got table", { x = t }, { metadata = { a = {} } })
-    refused("value of metadata: UTF-8 expected, got", { x = t }, { metadata = { a = "\237\160\128" } })
+    refused("value of metadata: UTF-8 expected, got", { x = t },
+      { metadata = { a = "\237\160\128" } })
     refused("key of metadata: UTF-8 expected, got", { x = t }, { metadata = { ["\192"] = "" } })
     refused('did you mean "dtype"?', { x = t }, { dytpe = "f16" })
     refused("keyword: string expected, got 1", { x = t }, { "f16" })
@@ -621,8 +628,10 @@ describe("An independent reader and writer", function()
     for _, kind in ipairs { "f16", "bf16", "f32", "f64" } do
       for k, metadata in ipairs { false, {}, { format = "pt", ["\195\169\n\1"] = "\\\"" } } do
         idinit.save(("%s/%s-%d"):format(folder, kind, k), {
-          ["fc1.weight"] = idinit(30, 40, { gain = 0.1 }), ["fc1.bias"] = idinit.zeros(30):fill(1 / 3),
-          ["\195\169\t\"\\\31\127"] = idinit(3, 3, 4, 4)[2], Z = idinit.zeros(0, 5), [""] = idinit.tensor(7),
+          ["fc1.weight"] = idinit(30, 40, { gain = 0.1 }),
+          ["fc1.bias"] = idinit.zeros(30):fill(1 / 3),
+          ["\195\169\t\"\\\31\127"] = idinit(3, 3, 4, 4)[2],
+          Z = idinit.zeros(0, 5), [""] = idinit.tensor(7),
         }, { dtype = kind, metadata = metadata or nil })
       end
     end
