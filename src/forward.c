@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "loop.h"
+
 /* One rounding for each product and one for each sum, in whatever loop they
    stand: else an output's last bit would tell where. And rows are vectors at
    -O2 already, as clang makes them. */
@@ -39,38 +41,8 @@ static void addproducts(float *restrict y, const float *restrict x,
   }
 }
 
-/* -- Where a tap joins outputs and inputs -------------------------------- */
+/* -- A layer at work ----------------------------------------------------- */
 
-/* Positions that one tap joins: a box in the output and one in the input, of
-   the same size, with the first position's offset and a step for each axis. */
-typedef struct box {
-  int axes;
-  int64_t size[IDN_MAXAXES];
-  int64_t y, x;
-  int64_t ystep[IDN_MAXAXES], xstep[IDN_MAXAXES];
-} box;
-
-/* Returns 0 if the tap at the kernel positions `at` meets padding only. */
-static int join(const idn_pass *p, const int64_t *at, box *b) {
-  const idn_layer *l = p->layer;
-  int64_t ystride = l->nout * p->batch, xstride = l->nin * p->batch;
-  b->axes = l->axes;
-  b->y = b->x = 0;
-  for (int d = l->axes - 1; d >= 0; d--) {
-    idn_reach r;
-    if (!idn_reachof(l, d, at[d], p->in[d], p->out[d], &r)) return 0;
-    b->size[d] = r.count;
-    b->y += r.out * ystride;
-    b->x += r.in * xstride;
-    b->ystep[d] = r.outstep * ystride;
-    b->xstep[d] = r.instep * xstride;
-    ystride *= p->out[d];
-    xstride *= p->in[d];
-  }
-  return 1;
-}
-
-/* A layer at work. */
 typedef struct work {
   const idn_pass *pass;
   const idn_layer *layer;
@@ -82,39 +54,31 @@ typedef struct work {
   float *values; /* what runs point into */
   struct run *runs;
   int64_t count;
-  float *panels; /* [outs / WIDE][ins][WIDE], the rest filled up with 0 */
+  float *panels;  /* [outs / WIDE][ins][WIDE], the rest filled up with 0 */
+  const float *x; /* the first input that a tap joins */
+  float *y;       /* and the output */
 } work;
 
-/* A row: the last axis of a box. */
-typedef struct row {
-  float *y;
-  const float *x;
-  int64_t count, ystep, xstep;
-} row;
-
-typedef void rowfunction(const work *s, row r);
-
-static void eachrow(const box *b, float *y, const float *x, rowfunction *f,
-                    const work *s) {
-  int64_t at[IDN_MAXAXES] = {0};
-  int last = b->axes - 1, d;
-  row r = {y + b->y, x + b->x, 1, 0, 0};
-  if (last >= 0) {
-    r.count = b->size[last];
-    r.ystep = b->ystep[last];
-    r.xstep = b->xstep[last];
+/* The positions that the tap at the kernel positions `at` joins. Returns 0 if
+   it meets padding only. */
+static int join(work *s, const int64_t *at, idn_loop *loop) {
+  const idn_layer *l = s->layer;
+  const idn_pass *p = s->pass;
+  int64_t size[IDN_MAXAXES], ystep[IDN_MAXAXES], xstep[IDN_MAXAXES];
+  int64_t ystride = l->nout * p->batch, xstride = l->nin * p->batch;
+  for (int d = l->axes - 1; d >= 0; d--) {
+    idn_reach r;
+    if (!idn_reachof(l, d, at[d], p->in[d], p->out[d], &r)) return 0;
+    size[d] = r.count;
+    s->y += r.out * ystride;
+    s->x += r.in * xstride;
+    ystep[d] = r.outstep * ystride;
+    xstep[d] = r.instep * xstride;
+    ystride *= p->out[d];
+    xstride *= p->in[d];
   }
-  do {
-    f(s, r);
-    for (d = last - 1; d >= 0; d--) {
-      r.y += b->ystep[d];
-      r.x += b->xstep[d];
-      if (++at[d] < b->size[d]) break;
-      r.y -= b->ystep[d] * at[d];
-      r.x -= b->xstep[d] * at[d];
-      at[d] = 0;
-    }
-  } while (d >= 0);
+  idn_makeloop(loop, l->axes, size, ystep, xstep);
+  return 1;
 }
 
 /* -- Few weights: one by one, in runs ------------------------------------ */
@@ -169,32 +133,34 @@ static void listruns(work *s, const float *from) {
   }
 }
 
-static void addrun(const run *r, row p, int64_t batch) {
+static void addrun(const run *r, int64_t batch, int64_t n, float *y,
+                   int64_t ystep, const float *x, int64_t xstep) {
   int64_t length = r->length * batch;
-  if (r->even && p.ystep == length && p.xstep == length) {
-    length *= p.count;
-    p.count = 1;
+  if (r->even && ystep == length && xstep == length) {
+    length *= n;
+    n = 1;
   }
-  for (; p.count > 0; p.count--, p.y += p.ystep, p.x += p.xstep) {
+  for (; n > 0; n--, y += ystep, x += xstep) {
     if (r->single && *r->w == 1)
-      memcpy(p.y, p.x, (size_t)length * sizeof *p.y);
+      memcpy(y, x, (size_t)length * sizeof *y);
     else if (r->single)
-      scale(p.y, p.x, *r->w, length);
+      scale(y, x, *r->w, length);
     else if (r->even)
-      addscaled(p.y, p.x, *r->w, length);
+      addscaled(y, x, *r->w, length);
     else
-      addproducts(p.y, p.x, r->w, length);
+      addproducts(y, x, r->w, length);
   }
 }
 
-static void sparserow(const work *s, row r) {
+/* idn_visit's: adds all runs to n positions. */
+static int addruns(void *state, int64_t n, int64_t y, int64_t ystep, int64_t x,
+                   int64_t xstep) {
+  const work *s = state;
   int64_t batch = s->pass->batch;
-  for (int64_t k = 0; k < s->count; k++) {
-    const run *one = &s->runs[k];
-    row part = {r.y + one->out * batch, r.x + one->in * batch, r.count, r.ystep,
-                r.xstep};
-    addrun(one, part, batch);
-  }
+  for (const run *r = s->runs; r < s->runs + s->count; r++)
+    addrun(r, batch, n, s->y + y + r->out * batch, ystep,
+           s->x + x + r->in * batch, xstep);
+  return 1;
 }
 
 /* -- Many weights: a matrix product for each kernel position -------------- */
@@ -280,9 +246,12 @@ static void addcolumn(float *y, const float *x, int64_t step,
   }
 }
 
-/* Each position of a row counts once for each of the batch. */
-static void denserow(const work *s, row r) {
-  int64_t batch = s->pass->batch, rows = r.count * batch;
+/* idn_visit's: adds a product to n positions, each of which counts once for
+   each of the batch. */
+static int addproduct(void *state, int64_t n, int64_t ystart, int64_t ystep,
+                      int64_t xstart, int64_t xstep) {
+  const work *s = state;
+  int64_t batch = s->pass->batch, rows = n * batch;
   int64_t ins = idn_ins(s->layer), outs = idn_outs(s->layer);
   for (int64_t o = 0; o < outs; o += WIDE) {
     const float *panel = s->panels + o * ins;
@@ -292,10 +261,10 @@ static void denserow(const work *s, row r) {
       float *y[TILE];
       int count = rows - m < TILE ? (int)(rows - m) : TILE;
       for (int t = 0; t < TILE; t++) {
-        int64_t n = m + (t < count ? t : 0);
-        int64_t p = batch == 1 ? n : n / batch, b = n - p * batch;
-        x[t] = r.x + p * r.xstep + b;
-        y[t] = r.y + p * r.ystep + o * batch + b;
+        int64_t k = m + (t < count ? t : 0);
+        int64_t p = batch == 1 ? k : k / batch, b = k - p * batch;
+        x[t] = s->x + xstart + p * xstep + b;
+        y[t] = s->y + ystart + p * ystep + o * batch + b;
       }
       if (count == TILE && width == WIDE && batch == 1
               ? tile(y, x, 1, panel, ins)
@@ -306,6 +275,7 @@ static void denserow(const work *s, row r) {
           addcolumn(&y[t][k * batch], x[t], batch, panel + k, ins);
     }
   }
+  return 1;
 }
 
 /* -- The layer ----------------------------------------------------------- */
@@ -352,32 +322,34 @@ static int prepare(work *s) {
   return s->diagonal && s->values && s->runs;
 }
 
-/* Adds what a kernel position does, whose weights are at `from`. */
-static void addtap(work *s, const float *from, const box *b, const float *x,
-                   float *y) {
+/* Adds what a kernel position does, whose weights are at `from`, to the
+   positions that it joins. */
+static void addtap(work *s, const float *from, const idn_loop *loop) {
   const idn_layer *l = s->layer;
-  int64_t batch = s->pass->batch;
   if (!s->panels) {
     listruns(s, from);
-    eachrow(b, y, x, sparserow, s);
+    idn_runloop(loop, addruns, s);
     return;
   }
   for (int64_t g = 0; g < l->groups; g++) {
     packpanels(s, from + g * s->pass->weight.group);
-    eachrow(b, y + g * idn_outs(l) * batch, x + g * idn_ins(l) * batch,
-            denserow, s);
+    idn_runloop(loop, addproduct, s);
+    s->y += idn_outs(l) * s->pass->batch;
+    s->x += idn_ins(l) * s->pass->batch;
   }
 }
 
 int idn_forward(const idn_pass *pass, const float *x, float *y) {
   work s = {.pass = pass, .layer = pass->layer};
   int64_t at[IDN_MAXAXES];
-  box b;
+  idn_loop loop;
   int ok = prepare(&s);
   for (int64_t tap = 0; ok && tap < s.taps; tap++) {
     if (s.census.taps[tap] == 0) continue;
     const float *from = idn_locate(s.layer, &pass->weight, tap, at);
-    if (join(pass, at, &b)) addtap(&s, from, &b, x, y);
+    s.x = x;
+    s.y = y;
+    if (join(&s, at, &loop)) addtap(&s, from, &loop);
   }
   void *all[] = {s.census.outs, s.census.ins, s.census.taps, s.diagonal,
                  s.values,      s.runs,       s.panels};
