@@ -190,14 +190,6 @@ typedef float lanes __attribute__((vector_size(16)));
 #define SPREAD(a, x) (one = (x), (a) = (lanes){one, one, one, one})
 #define ADD(sum, x, w) (product = (x) * (w), (sum) += product)
 
-static int allfinite(const lanes *sums, int count) {
-  uint32_t bits[8 * TILE], found = 0;
-  memcpy(bits, sums, (size_t)count * sizeof *sums);
-  for (int k = 0; k < 4 * count; k++)
-    found |= (bits[k] & 0x7f800000U) == 0x7f800000U;
-  return !found;
-}
-
 /* y[t] += x[t] times a panel, `depth` deep. Returns 0, and writes nothing, if
    not all of it is finite. */
 static int tile(float *const y[TILE], const float *const x[TILE], int64_t step,
@@ -216,7 +208,9 @@ static int tile(float *const y[TILE], const float *const x[TILE], int64_t step,
     SPREAD(s, x3[k * step]), ADD(a3, s, a), ADD(b3, s, b);
   }
   const lanes all[] = {a0, b0, a1, b1, a2, b2, a3, b3};
-  if (!allfinite(all, 2 * TILE)) return 0;
+  s = (a0 - a0) + (a1 - a1) + (a2 - a2) + (a3 - a3);
+  product = (b0 - b0) + (b1 - b1) + (b2 - b2) + (b3 - b3) + s;
+  if (product[0] + product[1] + product[2] + product[3] != 0) return 0;
   for (int t = 0; t < TILE; t++) memcpy(y[t], &all[2 * t], 2 * sizeof *all);
   return 1;
 }
@@ -253,26 +247,26 @@ static int addproduct(void *state, int64_t n, int64_t ystart, int64_t ystep,
   const work *s = state;
   int64_t batch = s->pass->batch, rows = n * batch;
   int64_t ins = idn_ins(s->layer), outs = idn_outs(s->layer);
-  for (int64_t o = 0; o < outs; o += WIDE) {
-    const float *panel = s->panels + o * ins;
-    int width = outs - o < WIDE ? (int)(outs - o) : WIDE;
-    for (int64_t m = 0; m < rows; m += TILE) {
-      const float *x[TILE];
-      float *y[TILE];
-      int count = rows - m < TILE ? (int)(rows - m) : TILE;
-      for (int t = 0; t < TILE; t++) {
-        int64_t k = m + (t < count ? t : 0);
-        int64_t p = batch == 1 ? k : k / batch, b = k - p * batch;
-        x[t] = s->x + xstart + p * xstep + b;
-        y[t] = s->y + ystart + p * ystep + o * batch + b;
-      }
-      if (count == TILE && width == WIDE && batch == 1
-              ? tile(y, x, 1, panel, ins)
-              : parttile(y, x, count, width, batch, panel, ins))
-        continue;
-      for (int t = 0; t < count; t++)
-        for (int k = 0; k < width; k++)
+  for (int64_t m = 0; m < rows; m += TILE) {
+    const float *x[TILE], *panel = s->panels;
+    float *y[TILE];
+    int count = rows - m < TILE ? (int)(rows - m) : TILE;
+    for (int t = 0; t < TILE; t++) {
+      int64_t k = m + (t < count ? t : 0);
+      int64_t p = batch == 1 ? k : k / batch, b = k - p * batch;
+      x[t] = s->x + xstart + p * xstep + b;
+      y[t] = s->y + ystart + p * ystep + b;
+    }
+    for (int64_t o = 0; o < outs; o += WIDE, panel += ins * WIDE) {
+      int width = outs - o < WIDE ? (int)(outs - o) : WIDE;
+      int ok = count == TILE && width == WIDE && batch == 1
+                   ? tile(y, x, 1, panel, ins)
+                   : parttile(y, x, count, width, batch, panel, ins);
+      for (int t = 0; t < count; t++) {
+        for (int k = 0; k < width && !ok; k++)
           addcolumn(&y[t][k * batch], x[t], batch, panel + k, ins);
+        y[t] += WIDE * batch;
+      }
     }
   }
   return 1;
