@@ -20,6 +20,12 @@ local num, got, join = core.numbertext, core.gottext, labels.join
 ---@alias idinit.Activation fun(x: number): number
 ---@alias idinit.PerAxis integer|integer[]  one for all kernel axes, or one each
 
+--- What makes a weight: a weight, which a tensor is itself, or a function that is
+--- called as `init(size...)`, for layers with groups as `init(size..., {groups =
+--- g})`, and for a ConvTranspose as `init(size..., {transposed = true, groups =
+--- g})`.
+---@alias idinit.Init idinit.Data|fun(...: any): idinit.Tensor
+
 --- What `idinit.layers` makes. Called with data it returns a new tensor, in row
 --- order. `weight`, `bias` and `activation` may be replaced or, but for the
 --- activation, edited in place: calls and `explain` take what is there. Tables
@@ -92,7 +98,7 @@ end
 
 ---@class idinit.DenseKeywords
 ---@field activation? idinit.Activation|false  default none
----@field init? fun(...: integer): idinit.Tensor  default idinit
+---@field init? idinit.Init  default idinit
 ---@field bias? boolean|idinit.Data  true: zeros; a tensor is kept, not copied
 
 ---@class idinit.ConvKeywords : idinit.DenseKeywords
@@ -116,8 +122,7 @@ function layers.Dense(nin, nout, kw)
   return wrap(read(new "Dense", settings.read, nil, nin, nout, kw))
 end
 
---- A convolution: the kernel is flipped. With `groups` > 1, `init` is called as
---- `init(size..., {groups = groups})`, else as `init(size...)`.
+--- A convolution: the kernel is flipped.
 ---
 --- `pad = "same"` keeps the extents at stride 1: of dilation * (k - 1) in all,
 --- the larger half stands before.
@@ -152,11 +157,11 @@ function layers.ConvTranspose(kernel, nin, nout, kw)
 end
 
 --- A vector of `nout` for each of `nin` indices: column i of the weight (nout,
---- nin). Called with an index it returns a tensor of size (nout), with a list
---- of n indices (a table or a tensor of rank 1) one of size (nout, n).
+--- nin). Called with an index it returns a tensor of size (nout), with a tensor or
+--- nested tables of indices one of size (nout, their size...).
 ---@param nin integer
 ---@param nout integer
----@param kw? { init?: fun(...: integer): idinit.Tensor }
+---@param kw? { init?: idinit.Init }
 ---@return idinit.Layer
 function layers.Embedding(nin, nout, kw)
   return wrap(read(new "Embedding", settings.read, nil, nin, nout, kw))
