@@ -91,10 +91,6 @@ local function counting(n)
   return list
 end
 
-local function init(kind, fit)
-  return idinit { fit = fit, transposed = kind == "ConvTranspose" }
-end
-
 -- Runs f(inputs, outputs, groups) for all that there are.
 local function eachsize(f)
   for nin = 1, MOST do
@@ -116,7 +112,7 @@ for _, fit in ipairs(fits) do
       it("is what it says in every " .. kind, function()
         eachsize(function(nin, nout, groups)
           local layer = layers[kind]({ 3 }, nin, nout,
-            { init = init(kind, fit), groups = groups, pad = "same", bias = false })
+            { init = idinit { fit = fit }, groups = groups, pad = "same", bias = false })
           local x = idinit.tensor { counting(nin), counting(nin) }
           local y = layer(x:reshape(2, nin, 1))
           local wanted = expected(fit, nin, nout, groups)
@@ -161,6 +157,8 @@ for _, fit in ipairs(fits) do
 end
 
 describe("A layer between 1 .. 8 and 4", function()
+  local mean = idinit { fit = "mean" }
+
   local function run(kind, nin, nout, kw)
     local x = idinit.tensor { counting(nin) }:reshape(1, nin, 1)
     return layers[kind]({ 1 }, nin, nout, kw)(x):reshape(nout):totable()
@@ -168,9 +166,9 @@ describe("A layer between 1 .. 8 and 4", function()
 
   for _, kind in ipairs { "Conv", "CrossCor", "ConvTranspose" } do
     it("takes means in a " .. kind, function()
-      assert.same({ 3, 4, 5, 6 }, run(kind, 8, 4, { init = init(kind, "mean") }))
-      assert.same({ 1, 2, 3, 4, 1, 2, 3, 4 }, run(kind, 4, 8, { init = init(kind, "mean") }))
-      assert.same({ 2, 3, 6, 7 }, run(kind, 8, 4, { groups = 2, init = init(kind, "mean") }))
+      assert.same({ 3, 4, 5, 6 }, run(kind, 8, 4, { init = mean }))
+      assert.same({ 1, 2, 3, 4, 1, 2, 3, 4 }, run(kind, 4, 8, { init = mean }))
+      assert.same({ 2, 3, 6, 7 }, run(kind, 8, 4, { groups = 2, init = mean }))
     end)
   end
 end)

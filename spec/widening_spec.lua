@@ -76,8 +76,7 @@ for _, fit in ipairs { "mean", "split" } do
         local draw = random.new(random.seed)
         local function layer(kind, nin, nout, groups, how)
           return layers[kind]({ 3, 1 }, nin, nout,
-            { init = idinit { fit = how, transposed = kind == "ConvTranspose" },
-              groups = groups, pad = "same" })
+            { init = idinit { fit = how }, groups = groups, pad = "same" })
         end
         for _, down in ipairs(kinds) do
           for _, size in ipairs(SIZES) do
