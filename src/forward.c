@@ -296,10 +296,10 @@ static int prepare(work *s) {
   idn_census *c = &s->census;
   int64_t most = 0, filled = 0;
   s->taps = idn_counttaps(l);
-  c->outs = allocate(l->nout, sizeof *c->outs);
-  c->ins = allocate(l->nin, sizeof *c->ins);
-  c->taps = allocate(s->taps, sizeof *c->taps);
-  if (!c->outs || !c->ins || !c->taps) return 0;
+  c->outs = allocate(l->nout + l->nin + s->taps, sizeof *c->outs);
+  if (!c->outs) return 0;
+  c->ins = c->outs + l->nout;
+  c->taps = c->ins + l->nin;
   idn_takecensus(l, &s->pass->weight, c);
   for (int64_t tap = 0; tap < s->taps; tap++) {
     if (c->taps[tap] > most) most = c->taps[tap];
@@ -345,9 +345,11 @@ int idn_forward(const idn_pass *pass, const float *x, float *y) {
     s.y = y;
     if (join(&s, at, &loop)) addtap(&s, from, &loop);
   }
-  void *all[] = {s.census.outs, s.census.ins, s.census.taps, s.diagonal,
-                 s.values,      s.runs,       s.panels};
-  for (size_t k = 0; k < sizeof all / sizeof *all; k++) free(all[k]);
+  free(s.census.outs);
+  free(s.diagonal);
+  free(s.values);
+  free(s.runs);
+  free(s.panels);
   return ok;
 }
 

@@ -85,11 +85,11 @@ end
 
 -- ---- What there is to know
 
--- Of axis d: what the core tells of it for an extent of 8 or more, and the
--- padding that gives kernel position k the offset 0.
+-- Of axis d: the least extent of n or more that gives any output, and which it
+-- gives; the kernel position of offset 0, or the last before it; and the padding
+-- that gives kernel position k the offset 0.
 local function axis(s, d, n, k)
-  local from, to, zero, is_there, low, high =
-    core.axis(s.layer, d, n or 8, k or 1)
+  local from, to, zero, is_there, low, high = core.axis(s.layer, d, n, k)
   return { from = from, to = to, zero = zero, is_there = is_there, low = low,
            high = high }
 end
@@ -112,7 +112,9 @@ end
 -- from it or are not finite.
 local function survey(s, total, outs, ins, taps, origin)
   local facts = { s = s, total = total, outs = outs, ins = ins, taps = taps,
-                  origin = origin, straight = 0, odd = {}, differ = {} }
+                  origin = origin, straight = 0, odd = {}, differ = {},
+                  axes = {} }
+  for d = 1, #s.kernel do facts.axes[d] = axis(s, d, 8, 1) end
   for tap, count in ipairs(taps) do
     if count > 0 and count == total then facts.only = tap end
   end
@@ -138,7 +140,7 @@ end
 -- What stride does to an extent for which it can be seen: 8, or the next that
 -- fits and changes.
 local function stridetext(s, d, a)
-  while a.from == a.to do a = axis(s, d, a.from + 1) end
+  while a.from == a.to do a = axis(s, d, a.from + 1, 1) end
   return format("stride %s %s: an extent of %s becomes %s", num(s.stride[d]),
     s.transposed and "spreads inputs apart" or "skips inputs", num(a.from),
     num(a.to))
@@ -157,8 +159,7 @@ end
 
 local function extents(facts, reasons)
   local s, strides, pads, has_outpad = facts.s, {}, {}, false
-  for d = 1, #s.kernel do
-    local a = axis(s, d)
+  for d, a in ipairs(facts.axes) do
     if s.stride[d] > 1 then
       strides[d] = stridetext(s, d, a)
     elseif a.from ~= a.to then
@@ -178,7 +179,7 @@ local function mendcenter(facts, at)
   local s, zero, pad = facts.s, {}, {}
   local lo, hi, even, usual = true, true, true, s.plain_init
   for d, k in ipairs(s.kernel) do
-    local a = axis(s, d, nil, at[d])
+    local a = axis(s, d, 8, at[d])
     zero[d], pad[2 * d - 1], pad[2 * d] = a.zero, a.low, a.high
     usual = usual and at[d] == ceil(k / 2)
     lo = lo and a.zero == ceil(k / 2)
@@ -207,7 +208,7 @@ local function displaced(facts, reasons)
   local s, sentences = facts.s, {}
   local _, _, _, at = first(s, facts.only)
   for d, k in ipairs(s.kernel) do
-    local a = axis(s, d)
+    local a = facts.axes[d]
     if not a.is_there or at[d] ~= a.zero then
       sentences[d] = format("kernel %s%s: its tap stands at %s, the padding's "
         .. "zero offset is %s", num(k), k % 2 == 0 and " is even" or "",
@@ -222,7 +223,7 @@ local function scattered(facts, reasons)
   local s, origin, zero = facts.s, facts.origin, {}
   local beside, tap = facts.total - (origin and facts.taps[origin] or 0), 1
   while tap == origin or facts.taps[tap] == 0 do tap = tap + 1 end
-  for d = 1, #s.kernel do zero[d] = axis(s, d).zero end
+  for d, a in ipairs(facts.axes) do zero[d] = a.zero end
   local w, _, _, at = first(s, tap)
   reasons[#reasons + 1] = format("weight %s is %s, the padding's zero offset %s%s",
     tuple(at), value(w),
