@@ -72,7 +72,7 @@ static int circshift(lua_State *L) {
   idn_checkshift(L, 2, t->rank, t->dim, shift, 1);
   idn_tensor *shifted = idn_rawtensor(L, t->rank, t->dim, idn_newsorder(t), 1);
   idn_checktensor(L, 1, NULL, 1);
-  rotate(shifted, t, shift, 0, part, 0, 0);
+  if (t->numel > 0) rotate(shifted, t, shift, 0, part, 0, 0);
   return 1;
 }
 
