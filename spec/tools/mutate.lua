@@ -181,11 +181,7 @@ end
 local function prepare()
   must("rm -rf " .. COPY)
   must(("mkdir -p %s/build/luajit/idinit %s/build/asan/lua5.4/idinit"):format(COPY, COPY))
-<<<<<<< Updated upstream
   must("cp -R README.md lua src spec " .. COPY)
-=======
-  must("cp -R lua src spec README.md " .. COPY)
->>>>>>> Stashed changes
   must(("cd %s/build && %s -w -c ../src/*.c"):format(COPY, compiler))
   link()
 end
