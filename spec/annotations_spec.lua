@@ -26,11 +26,11 @@ end
 
 -- What a layer answers to, other than when it is called.
 local function layernames()
-  local layer = layers.Conv({ 3 }, 1, 1)
-  local _, state = next(layer)
-  local names = {}
-  for key in pairs(state) do
-    if layer[key] ~= nil then names[key] = true end
+  local layer, names = layers.Conv({ 3 }, 1, 1), {}
+  for _, state in pairs(layer) do
+    for key in pairs(state) do
+      if layer[key] ~= nil then names[key] = true end
+    end
   end
   for key in pairs(debug.getmetatable(layer)) do
     if not key:find "^__" then names[key] = true end

@@ -3,6 +3,7 @@
 local core = require "idinit.core"
 local idinit = require "idinit"
 local layers = require "idinit.layers"
+local child = require "spec.tools.child"
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
@@ -83,6 +84,24 @@ describe("README.md", function()
       end
     end
     assert.is_true(count >= 2)
+  end)
+end)
+
+describe("spec/README.md", function()
+  local text = read "spec/README.md"
+
+  it("maps every spec and folder, and names targets that the Makefile has", function()
+    for name in child.must("ls spec"):gmatch "([%w_]+_spec)%.lua" do
+      assert.is_truthy(text:find("`" .. name .. "`", 1, true), name)
+    end
+    for name in text:gmatch "`([%w_]+_spec)`" do read("spec/" .. name .. ".lua") end
+    for name in child.must("cd spec && ls -d */"):gmatch "%a+" do
+      assert.is_truthy(text:find("| `" .. name .. "` |", 1, true), name)
+    end
+    local makefile = "\n" .. read "Makefile"
+    for target in text:gmatch "`make ([%l]+)" do
+      assert.is_truthy(makefile:find("\n" .. target .. ":", 1, true), target)
+    end
   end)
 end)
 
