@@ -16,12 +16,7 @@ local metatable = debug.getmetatable(idinit(2, 2))
 local gc = debug.getmetatable(idinit(100, 100)).__gc -- of tensors with a block
 
 local methods = {}
-for _, name in ipairs {
-  "size", "stride", "dim", "numel", "get", "set", "fill", "copy", "clone", "contiguous",
-  "reshape", "circshift", "totable", "data", "spy", "save",
-} do
-  methods[name] = idinit(2, 2)[name]
-end
+for name, f in pairs(core.methods) do methods[name] = f end
 
 if not has_ffi then methods.data = nil end -- it says that it needs the FFI
 

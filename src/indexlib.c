@@ -1,13 +1,20 @@
-/* Access by indices: t[i], t[{...}], t(...), get and set. */
+/* Access by indices and ranges: t[i], t[{...}], t(...), get, set, select,
+   narrow and rows. */
 #include "lib.h"
+
+/* -- Indices ------------------------------------------------------------- */
+
+static int outofrange(lua_State *L, const idn_tensor *t, int64_t i, int d) {
+  const char *most = idn_pushnumber(L, (double)t->dim[d]);
+  return idn_fail(L, 1, "index %s out of range [1, %s] in dimension %d",
+                  idn_pushnumber(L, (double)i), most, d + 1);
+}
 
 static int64_t badindex(lua_State *L, const idn_tensor *t, int arg, int d) {
   int64_t i;
-  const char *most = idn_pushnumber(L, (double)t->dim[d]);
   if (!t->data) idn_fail(L, 1, "tensor has been finalized");
-  if (idn_tointeger(L, arg, &i))
-    return idn_fail(L, 1, "index %s out of range [1, %s] in dimension %d",
-                    idn_pushnumber(L, (double)i), most, d + 1);
+  if (idn_tointeger(L, arg, &i)) return outofrange(L, t, i, d);
+  const char *most = idn_pushnumber(L, (double)t->dim[d]);
   return idn_fail(L, 1,
                   "integer index in range [1, %s] expected in dimension %d, "
                   "got %s",
@@ -38,17 +45,127 @@ static inline float *element(lua_State *L, const idn_tensor *t, int arg,
   return t->data + offset;
 }
 
-/* The element whose indices the table at `arg` lists. */
-static float *listedelement(lua_State *L, const idn_tensor *t, int arg) {
-  int count = 0;
-  luaL_checkstack(L, t->rank + 4, "too many indices");
-  for (;; count++) {
-    lua_rawgeti(L, arg, count + 1);
-    if (count == t->rank || lua_isnil(L, -1)) break;
+/* -- Views --------------------------------------------------------------- */
+
+/* What is selected of a tensor: some indices of each dimension that is kept. */
+typedef struct selection {
+  int rank; /* 0 if it is an element */
+  int64_t offset, size[IDN_MAXRANK], stride[IDN_MAXRANK];
+} selection;
+
+/* Keeps `count` indices of dimension d from `first` on, counted from 0. */
+static void keep(selection *s, const idn_tensor *t, int d, int64_t first,
+                 int64_t count) {
+  s->offset += first * idn_stride(t)[d];
+  s->size[s->rank] = count;
+  s->stride[s->rank++] = idn_stride(t)[d];
+}
+
+static idn_tensor *pushview(lua_State *L, const selection *s) {
+  return idn_newview(L, 1, s->rank, s->size, s->stride, s->offset);
+}
+
+/* Pushes what is selected of the tensor at 1. */
+static int pushselection(lua_State *L, const selection *s) {
+  if (s->rank > 0)
+    pushview(L, s);
+  else
+    lua_pushnumber(L, idn_checktensor(L, 1, NULL, 1)->data[s->offset]);
+  return 1;
+}
+
+/* Keeps what the table at the top says of dimension d: {first, last}, or all
+   of it, {}. */
+static void readrange(lua_State *L, selection *s, const idn_tensor *t, int d) {
+  int64_t first, last, extent = t->dim[d];
+  int count = idn_listlength(L, lua_gettop(L));
+  if (count == 0) {
+    keep(s, t, d, 0, extent);
+    return;
   }
-  if (!lua_isnil(L, -1)) count = (int)idn_countnumbers(L, arg);
+  if (count != 2)
+    idn_fail(L, 1, "{first, last} or {} expected in dimension %d, got %s",
+             d + 1,
+             count < 0 ? "a table that is no list"
+                       : lua_pushfstring(L, "a table of %d", count));
+  lua_rawgeti(L, -1, 1);
+  lua_rawgeti(L, -2, 2); /* range, first, last */
+  if (!idn_tointeger(L, -2, &first) || !idn_tointeger(L, -1, &last) ||
+      first < 1 || first > last || last > extent) {
+    const char *got = idn_pushgot(L, lua_gettop(L) - 1);
+    const char *other = idn_pushgot(L, lua_gettop(L) - 1);
+    idn_fail(L, 1,
+             "first <= last in range [1, %s] expected in dimension %d, got "
+             "{%s, %s}",
+             idn_pushnumber(L, (double)extent), d + 1, got, other);
+  }
+  lua_pop(L, 2);
+  keep(s, t, d, first - 1, last - first + 1);
+}
+
+/* Raises unless the table at 2 lists `count` values and has no others. */
+static void checkcount(lua_State *L, const idn_tensor *t, int count) {
+  lua_rawgeti(L, 2, count + 1);
+  int is_longer = !lua_isnil(L, -1);
   lua_pop(L, 1);
-  return element(L, t, lua_gettop(L) - t->rank + 1, count);
+  if (!is_longer && (count == t->rank || idn_listlength(L, 2) == count)) return;
+  if (!is_longer)
+    idn_fail(L, 1, "indices: list expected, got a table that is no list");
+  idn_fail(L, 1, "no more than %d %s expected, got %s", (int)t->rank,
+           t->rank == 1 ? "index" : "indices",
+           idn_pushnumber(L, (double)idn_countnumbers(L, 2)));
+}
+
+/* What the table at 2 selects of the tensor at 1: an index drops a dimension, a
+   table keeps a part of it, and all is kept of those that are not mentioned. */
+static void readslice(lua_State *L, selection *s, const idn_tensor *t) {
+  int d = 0;
+  s->rank = 0;
+  s->offset = 0;
+  for (; d < t->rank; d++) {
+    lua_rawgeti(L, 2, d + 1);
+    int top = lua_gettop(L), type = lua_type(L, top);
+    if (type == LUA_TTABLE)
+      readrange(L, s, t, d);
+    else if (type != LUA_TNIL)
+      s->offset += checkindex(L, t, top, d) * idn_stride(t)[d];
+    lua_pop(L, 1);
+    if (type == LUA_TNIL) break;
+  }
+  checkcount(L, t, d);
+  for (; d < t->rank; d++) keep(s, t, d, 0, t->dim[d]);
+}
+
+/* t:select(d, i) */
+static int selectindex(lua_State *L) {
+  const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  selection s = {.rank = 0};
+  lua_settop(L, 3);
+  int d = idn_checkdimension(L, 2, t->rank, 1);
+  s.offset = checkindex(L, t, 3, d) * idn_stride(t)[d];
+  for (int k = 0; k < t->rank; k++)
+    if (k != d) keep(&s, t, k, 0, t->dim[k]);
+  return pushselection(L, &s);
+}
+
+/* t:narrow(d, first, count) */
+static int narrow(lua_State *L) {
+  const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  selection s = {.rank = 0};
+  int64_t first, count;
+  lua_settop(L, 4);
+  int d = idn_checkdimension(L, 2, t->rank, 1);
+  if (!idn_tointeger(L, 3, &first)) badindex(L, t, 3, d);
+  if (!idn_tointeger(L, 4, &count) || count < 0)
+    idn_fail(L, 1, "count: integer in range [0, %s] expected, got %s",
+             idn_pushnumber(L, (double)t->dim[d]), idn_pushgot(L, 4));
+  int64_t extent = t->dim[d], last = first + count - 1;
+  if (first < 1 || first > extent + (count == 0)) outofrange(L, t, first, d);
+  if (last > extent) outofrange(L, t, last, d);
+  for (int k = 0; k < t->rank; k++)
+    keep(&s, t, k, k == d ? first - 1 : 0, k == d ? count : t->dim[k]);
+  pushview(L, &s);
+  return 1;
 }
 
 /* The view of t[i], for the tensor at 1 and an index counted from 0. */
@@ -65,18 +182,21 @@ static void pushentry(lua_State *L, const idn_tensor *t, int64_t i) {
     pushrow(L, t, i);
 }
 
+/* -- Access -------------------------------------------------------------- */
+
 /* t[key]: a method, an element or a view. The methods are the upvalue
    behind the common ones. */
 static int getindex(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  selection s;
   switch (lua_type(L, 2)) {
   case LUA_TSTRING:
     lua_settop(L, 2);
     lua_rawget(L, lua_upvalueindex(IDN_UPVALUES + 1));
     return 1;
   case LUA_TTABLE:
-    lua_pushnumber(L, *listedelement(L, t, 2));
-    return 1;
+    readslice(L, &s, t);
+    return pushselection(L, &s);
   default:
     if (t->rank == 0) badcount(L, t, 1);
     int64_t i = checkindex(L, t, 2, 0);
@@ -115,14 +235,23 @@ static float checkvalue(lua_State *L, int arg) {
   return idn_tofloat(L, arg);
 }
 
+/* t[{...}] = value */
+static int setslice(lua_State *L, const idn_tensor *t) {
+  selection s;
+  readslice(L, &s, t);
+  if (s.rank > 0) {
+    idn_assign(L, pushview(L, &s), 3, 1);
+  } else {
+    float value = checkvalue(L, 3);
+    idn_checktensor(L, 1, NULL, 1)->data[s.offset] = value;
+  }
+  return 0;
+}
+
 /* t[key] = value */
 static int newindex(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  if (lua_type(L, 2) == LUA_TTABLE) {
-    float value = checkvalue(L, 3);
-    *listedelement(L, t, 2) = value;
-    return 0;
-  }
+  if (lua_type(L, 2) == LUA_TTABLE) return setslice(L, t);
   if (lua_type(L, 2) == LUA_TSTRING)
     idn_fail(L, 1, "a tensor has no field to set: index expected, got %s",
              idn_pushgot(L, 2));
@@ -151,7 +280,7 @@ static int set(lua_State *L) {
   return 0;
 }
 
-/* -- For compiled access --------------------------------------------------- */
+/* -- For compiled access ------------------------------------------------- */
 
 /* outline(x): what access.lua records of a tensor: its rank, the position that
    all indices 0 would have, extents, strides. Nothing for what is no tensor, or
@@ -179,9 +308,8 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"get", get},
-    {"set", set},
-    {NULL, NULL},
+    {"get", get},       {"set", set}, {"select", selectindex},
+    {"narrow", narrow}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

@@ -65,15 +65,18 @@
 --- `t[i]` is the number at rank 1, else a view of one rank less that shares the
 --- memory and keeps it alive. `t[i] = v` writes the number at rank 1; else a
 --- number fills the view, and a tensor or nested tables of the view's size are
---- copied in. `t(i1, ..., ik)` and `t[{i1, ..., ik}]` are elements; there are
---- as many indices as the rank.
+--- copied in. `t(i1, ..., ik)` and `t[{i1, ..., ik}]` are elements.
+---
+--- `t[{a1, ..., am}]` is a slice: an index drops a dimension, `{first, last}`
+--- keeps a part of it, `{}` all, and so for dimensions past the list. It is a
+--- view, unless every index is given, and is written like `t[i]`.
 ---
 --- `t == u` compares sizes and elements, in whatever memory order; `#t` is the
 --- extent of dimension 1, an error at rank 0. `tostring(t)` shows what Julia
 --- shows, in 24 lines of 80 columns at most.
 ---@class idinit.Tensor: userdata
 ---@field [integer] any
----@field [integer[]] number
+---@field [(integer|integer[])[]] any
 ---@operator len: integer
 ---@overload fun(...: integer): number
 local Tensor = {}
@@ -118,17 +121,44 @@ function Tensor:fill(value) end
 ---@return idinit.Tensor self
 function Tensor:copy(src) end
 
---- A copy with memory of its own, in the same order.
+--- A copy with memory of its own: in column order if this one is without gaps in
+--- that order and not in row order, else in row order.
 ---@return idinit.Tensor
 function Tensor:clone() end
 
---- The tensor itself if its elements lie without gaps in its order, else a
---- copy.
+--- The tensor itself if its elements lie without gaps in row or column order,
+--- else a copy in row order.
 ---@return idinit.Tensor
 function Tensor:contiguous() end
 
+--- A view of the same elements whose dimension j is dimension dj of this one.
+---@param ... integer each dimension once
+---@return idinit.Tensor
+function Tensor:permute(...) end
+
+--- A view with two dimensions swapped or, without arguments, all reversed.
+---@param d1? integer
+---@param d2? integer
+---@return idinit.Tensor
+function Tensor:transpose(d1, d2) end
+
+--- A view of what lies at `count` indices of a dimension, from `first` on.
+---@param d integer
+---@param first integer
+---@param count integer from 0 on; first + count - 1 is an index at most
+---@return idinit.Tensor
+function Tensor:narrow(d, first, count) end
+
+--- A view, of one rank less, of what lies at an index of a dimension; at rank 1
+--- the number.
+---@param d integer
+---@param i integer
+---@return idinit.Tensor|number
+function Tensor:select(d, i) end
+
 --- The same elements, taken with the last index fastest, in another size of as
---- many elements. A view where the memory allows it, else a copy.
+--- many elements. A view where the memory allows it, else a copy. One extent may
+--- be -1: the others tell what it is.
 ---@param ... integer n1, ..., nk
 ---@return idinit.Tensor
 function Tensor:reshape(...) end

@@ -64,6 +64,11 @@ end)
 example("views", function()
   for k = 1, 40 do assert(large[k][1] == (k == 1 and 7 or 0)) end
 end)
+example("slices", function()
+  local v = large:transpose()[{ { 2, 30 }, { 3, 40 } }]:permute(2, 1):narrow(1, 1, 30)
+  assert(v(5, 6) == 7 and v:select(2, 6)[5] == 7)
+  assert(large[{ 7, 7 }] == 7 and v:reshape(-1, 2):numel() == v:numel())
+end)
 example("tables", function() return (idinit.tensor(large:totable()) == large) end)
 example("shapes", function()
   local t = idinit.cat({ large, large:clone() }, 1):circshift { 1, 2 }

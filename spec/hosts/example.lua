@@ -42,7 +42,10 @@ local function tensors(t)
   assert(u[1][1][1] == 6 and u[{ 3, 3, 2 }] == 5)
   assert(u:copy(t) == t)
 
-  local flat = t:reshape(18)
+  local turned = t:permute(3, 1, 2)
+  assert(turned(2, 1, 3) == t(1, 3, 2) and t:transpose(2, 3):transpose(2, 3) == t)
+  assert(turned[{ 1, { 2, 3 } }] == t:select(3, 1):narrow(1, 2, 2))
+  local flat = t:reshape(-1)
   assert(flat:contiguous() == flat and #flat:totable() == 18)
   assert(flat:circshift(-1)[8] == flat[9])
   local sum = 0

@@ -105,6 +105,29 @@ function mirror.clone(m, order)
   return c
 end
 
+-- The view whose dimension k is dimension dims[k].
+function mirror.permute(m, dims)
+  local size, stride = {}, {}
+  for k, d in ipairs(dims) do size[k], stride[k] = m.size[d], m.stride[d] end
+  return view(m, m.base, size, stride)
+end
+
+-- The view of t[list]: an index drops a dimension, {first, last} keeps a part, {}
+-- and what is not mentioned all of it.
+function mirror.slice(m, list)
+  local size, stride, base = {}, {}, m.base
+  for d = 1, #m.size do
+    local entry = list[d] or {}
+    local first = type(entry) == "number" and entry or entry[1] or 1
+    base = base + (first - 1) * m.stride[d]
+    if type(entry) ~= "number" then
+      size[#size + 1] = entry[2] and entry[2] - first + 1 or m.size[d]
+      stride[#stride + 1] = m.stride[d]
+    end
+  end
+  return view(m, base, size, stride)
+end
+
 -- The view of another size that has the same places, if its indices can step
 -- evenly through them, else a copy. Of an empty one, and along an extent of 1,
 -- no stride matters.
