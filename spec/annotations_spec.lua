@@ -4,12 +4,7 @@ local layers = require "idinit.layers"
 local child = require "spec.tools.child"
 local luacats = require "spec.tools.luacats"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local read = child.read
 
 local function sorted(set)
   local list = {}

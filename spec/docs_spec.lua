@@ -5,12 +5,7 @@ local idinit = require "idinit"
 local layers = require "idinit.layers"
 local child = require "spec.tools.child"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local read = child.read
 
 describe("README.md", function()
   local readme = read "README.md"

@@ -5,8 +5,9 @@ local idinit = require "idinit"
 local calls = require "spec.tools.calls"
 local fails = require "spec.support.fails"
 local nonzeros = require "spec.support.nonzeros"
+local lists = require "spec.support.lists"
 
-local function sizeof(t) return { t:size() } end
+local sizeof = lists.sizeof
 
 describe("transposed", function()
   it("splits the inputs into groups", function()

@@ -5,11 +5,12 @@ local idinit = require "idinit"
 local fails = require "spec.support.fails"
 local model = require "spec.support.model"
 local nonzeros = require "spec.support.nonzeros"
+local lists = require "spec.support.lists"
 
 local unpack = table.unpack or unpack
 local inf, nan = 1 / 0, 0 / 0
 
-local function sizeof(t) return { t:size() } end
+local sizeof = lists.sizeof
 
 local function ones(n)
   local size = {}

@@ -3,10 +3,11 @@
 local idinit = require "idinit"
 local fails = require "spec.support.fails"
 local nonzeros = require "spec.support.nonzeros"
+local lists = require "spec.support.lists"
 
 local unpack = table.unpack or unpack
 
-local function sizeof(t) return { t:size() } end
+local sizeof = lists.sizeof
 
 describe("layout", function()
   it("is by default that of Flux", function()

@@ -5,14 +5,11 @@ local idinit = require "idinit"
 local child = require "spec.tools.child"
 local fails = require "spec.support.fails"
 local nonzeros = require "spec.support.nonzeros"
+local lists = require "spec.support.lists"
 
 local unpack = table.unpack or unpack
 
-local function times(n, value)
-  local list = {}
-  for k = 1, n do list[k] = value end
-  return list
-end
+local times = lists.times
 
 describe("Rank 32", function()
   local ones = times(32, 1)

@@ -10,12 +10,7 @@ local folder
 
 local function path(name) return folder .. "/" .. name end
 
-local function read(name)
-  local file = assert(io.open(path(name), "rb"))
-  local bytes = file:read "*a"
-  file:close()
-  return bytes
-end
+local function read(name) return child.read(path(name)) end
 
 local function write(name, bytes)
   local file = assert(io.open(path(name), "wb"))

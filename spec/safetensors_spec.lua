@@ -12,12 +12,7 @@ local folder
 
 local function path(name) return folder .. "/" .. name end
 
-local function read(name)
-  local handle = assert(io.open(path(name), "rb"))
-  local bytes = handle:read "*a"
-  handle:close()
-  return bytes
-end
+local function read(name) return child.read(path(name)) end
 
 local function write(name, bytes)
   local handle = assert(io.open(path(name), "wb"))

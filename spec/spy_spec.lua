@@ -3,6 +3,7 @@ local core = require "idinit.core"
 local random = require "spec.support.random"
 local child = require "spec.tools.child"
 local fails = require "spec.support.fails"
+local lists = require "spec.support.lists"
 
 local unpack = table.unpack or unpack
 local NAN = 0 / 0
@@ -15,11 +16,7 @@ local function characters(text)
   return list
 end
 
-local function lines(text)
-  local list = {}
-  for line in (text .. "\n"):gmatch "(.-)\n" do list[#list + 1] = line end
-  return list
-end
+local lines = lists.lines
 
 -- The dots of a framed picture, as keys "row,column".
 local function dotsof(text)

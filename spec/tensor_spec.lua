@@ -5,11 +5,12 @@ local idinit = require "idinit"
 local fails = require "spec.support.fails"
 local model = require "spec.support.model"
 local random = require "spec.support.random"
+local lists = require "spec.support.lists"
 
 local unpack = table.unpack or unpack
 local nan, inf = 0 / 0, 1 / 0
 
-local function sizeof(t) return { t:size() } end
+local sizeof = lists.sizeof
 
 -- A tensor of the numbers from 1 on in row-major order, kept in either order.
 local function count(order, ...)

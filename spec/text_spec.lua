@@ -2,18 +2,15 @@ local idinit = require "idinit"
 local core = require "idinit.core"
 local random = require "spec.support.random"
 local show = require "idinit.text"
+local lists = require "spec.support.lists"
 
 local unpack = table.unpack or unpack
+
+local lines = lists.lines
 
 local function width(text)
   local _, columns = text:gsub("[^\128-\191]", "")
   return columns
-end
-
-local function lines(text)
-  local list = {}
-  for line in (text .. "\n"):gmatch "(.-)\n" do list[#list + 1] = line end
-  return list
 end
 
 -- A tensor in the other order with the same elements.

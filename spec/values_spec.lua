@@ -4,16 +4,13 @@
 local core = require "idinit.core"
 local idinit = require "idinit"
 local fails = require "spec.support.fails"
+local lists = require "spec.support.lists"
 
 local unpack = table.unpack or unpack
 local nan, inf = 0 / 0, 1 / 0
 local thread = coroutine.create(function() end)
 
-local function times(n, value)
-  local list = {}
-  for k = 1, n do list[k] = value end
-  return list
-end
+local times = lists.times
 
 -- Wrong for every size: keyword, value, what it takes, what it got.
 local always = {

@@ -31,6 +31,13 @@ function child.folder()
   return (child.must "mktemp -d":gsub("\n", ""))
 end
 
+function child.read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
 function child.write(path, text)
   local file = assert(io.open(path, "w"))
   assert(file:write(text))
