@@ -29,6 +29,28 @@ t[{2, 1}] = -7
 ]], "t")
 show("local t = idinit(2, 3)\n", "pcall(function() return t(2, 7) end)")
 
+-- A network from a file grows: wider, deeper, and its output stays.
+show([[
+local layers, path = require "idinit.layers", os.tmpname()
+idinit.save(path, { w1 = idinit.tensor { { 0.5, -1 }, { 2, 0.25 }, { -1, 1 } },
+  w2 = idinit.tensor { { 1, 2, 4 } } })
+local net = idinit.load(path)
+
+local function run(names, x)
+  for _, name in ipairs(names) do
+    local outputs, inputs = net[name]:size()
+    x = layers.Dense(inputs, outputs, { init = net[name], activation = layers.relu })(x)
+  end
+  return x
+end
+
+local before = run({ "w1", "w2" }, { 3, 2 })
+net.w1, net.w2 = net.w1:widen(1, 6), net.w2:widen(2, 6, "split")
+net.between = idinit(6, 6)
+idinit.save(path, net)
+os.remove(path)
+]], 'before, run({ "w1", "between", "w2" }, { 3, 2 })')
+
 local examples = readme.examples "README.md"
 local wrong = 0
 for _, example in ipairs(examples) do

@@ -4,6 +4,8 @@
 local idinit = require "idinit"
 local child = require "spec.tools.child"
 local fails = require "spec.support.fails"
+local layers = require "idinit.layers"
+local random = require "spec.support.random"
 local safefile = require "spec.support.safefile"
 
 local entry, file = safefile.entry, safefile.file
@@ -542,6 +544,118 @@ describe("idinit.save", function()
     assert.are.equal(('false\tcannot save "%s": File too large\n'):format(path "net"), output)
     assert.are.equal(before, read "net")
     assert.are.equal("net\n", child.must("ls -A " .. folder))
+  end)
+end)
+
+describe("The memory of a .safetensors file #native", function()
+  after_each(clear)
+
+  -- What a child says that has `megabytes` in net, in eight tensors.
+  local function run(megabytes, code)
+    local net = {}
+    for k = 1, 8 do net["t" .. k] = idinit.zeros(megabytes / 8, 512, 512):fill(k) end
+    idinit.save(path "net", net)
+    net = nil -- luacheck: ignore
+    collectgarbage()
+    return child.must(child.lua() .. " -e " .. child.quote(([[
+      local idinit, path = require "idinit", %q
+      local function status(file, name)
+        for line in io.lines("/proc/self/" .. file) do
+          local n = line:match("^" .. name .. ":%%s*(%%d+)")
+          if n then return tonumber(n) end
+        end
+      end
+      %s]]):format(path "net", code)))
+  end
+
+  it("is that of its data at the most", function()
+    if not io.open "/proc/self/status" then pending "needs /proc" return end
+    local output = run(64, [[
+      local before = status("status", "VmHWM")
+      local net = idinit.load(path)
+      print(net.t8(8, 512, 512), math.floor((status("status", "VmHWM") - before) / 1024))]])
+    local megabytes = tonumber(output:match "^8%.?0?\t(%d+)")
+    assert.is_true(megabytes >= 60 and megabytes < 64 + 8, output)
+  end)
+
+  it("is given back when it cannot be loaded", function()
+    if not io.open "/proc/self/status" then pending "needs /proc" return end
+    local output = run(64, [[
+      local file = io.open(path, "rb")
+      local bytes = file:read "*a"
+      file:close()
+      file = io.open(path, "wb")
+      file:write((bytes:gsub('"t8":{"dtype":"F32"', '"t8":{"dtype":"F3X"', 1)))
+      file:close()
+      bytes = nil
+      for _ = 1, 3 do collectgarbage() end
+      local before = status("status", "VmRSS")
+      for _ = 1, 20 do assert(not pcall(idinit.load, path)) end
+      for _ = 1, 20 do assert(not pcall(idinit.load, path, { "t1", "t9" })) end
+      for _ = 1, 3 do collectgarbage() end
+      print(math.floor((status("status", "VmRSS") - before) / 1024))]])
+    assert.is_true(tonumber(output) < 8, output)
+  end)
+
+  it("and its reading are those of the tensors that are named", function()
+    if not io.open "/proc/self/io" then pending "needs /proc" return end
+    local output = run(64, [[
+      status("status", "VmHWM")
+      local before, bytes = status("status", "VmHWM"), status("io", "rchar")
+      local more = status("io", "rchar") - bytes
+      local net = idinit.load(path, { "t3" })
+      bytes = status("io", "rchar") - bytes - 2 * more
+      local kilobytes = status("status", "VmHWM") - before
+      print(net.t3(1, 1, 1), math.floor(kilobytes / 1024), bytes)]])
+    local megabytes, bytes = output:match "^3%.?0?\t(%d+)\t(%-?%d+)"
+    assert.is_true(tonumber(megabytes) < 8 + 8, output)
+    -- Also its header, twice the first bytes, and what Lua reads to tell that.
+    assert.is_true(tonumber(bytes) >= 2 ^ 23 - 4096 and tonumber(bytes) < 2 ^ 23 + 8192, output)
+  end)
+end)
+
+-- A network of dense layers with relu between, as its files have it.
+local function runnet(net, names, x)
+  for k, name in ipairs(names) do
+    local weight = net[name .. ".weight"]
+    x = layers.Dense(weight:size(2), weight:size(1), {
+      init = weight, bias = net[name .. ".bias"], activation = k < #names and layers.relu or nil,
+    })(x)
+  end
+  return x
+end
+
+describe("A network in a file", function()
+  after_each(clear)
+
+  it("grows, and computes the same", function()
+    local draw = random.new(16)
+    local function drawn(...)
+      local t = idinit.zeros(...)
+      local flat = t:reshape(t:numel())
+      for k = 1, #flat do flat[k] = (draw(2001) - 1001) / 1000 end
+      return t
+    end
+    idinit.save(path "small.safetensors", {
+      ["fc1.weight"] = drawn(64, 10), ["fc1.bias"] = drawn(64),
+      ["fc2.weight"] = drawn(5, 64), ["fc2.bias"] = drawn(5),
+    })
+    child.must(("cd %s && %s -e %s"):format(child.quote(folder), child.lua(), child.quote [[
+      local idinit = require "idinit"
+      local net = idinit.load "small.safetensors"
+
+      for _, name in ipairs { "fc1.weight", "fc1.bias" } do net[name] = net[name]:widen(1, 256) end
+      net["fc2.weight"] = net["fc2.weight"]:widen(2, 256, "split")
+      net["between.weight"], net["between.bias"] = idinit(256, 256), idinit(256)
+
+      idinit.save("grown.safetensors", net)]]))
+    local x = drawn(10, 30)
+    local before = runnet(idinit.load(path "small.safetensors"), { "fc1", "fc2" }, x)
+    local grown = idinit.load(path "grown.safetensors")
+    assert.are.same({ 256, 10 }, { grown["fc1.weight"]:size() })
+    local after = runnet(grown, { "fc1", "between", "fc2" }, x)
+    assert.is_true(before:maxdiff(after) < 1e-4, before:maxdiff(after))
+    assert.is_true(before:maxdiff(idinit.zeros(5, 30)) > 1)
   end)
 end)
 

@@ -139,7 +139,8 @@ local printer = setmetatable({ print = function(...)
   for k = 1, select("#", ...) do tostring((select(k, ...))) end
 end }, { __index = _G })
 for _, shown in ipairs(readme.examples "README.md") do
-  if not shown.luajit or pcall(require, "ffi") then
+  local writes = shown.code:find("idinit.save", 1, true) -- where no folder is meant for it
+  if not writes and (not shown.luajit or pcall(require, "ffi")) then
     local run = assert(load(shown.code, "=example.lua"))
     if setfenv then
       setfenv(run, printer)
