@@ -37,6 +37,25 @@ describe("transposed", function()
     end
   end)
 
+  it("is cut by windows that begin and end anywhere in a group", function()
+    local kw = { layout = "io", transposed = true, groups = 3, fit = "tile" }
+    local whole = idinit(9, 2, kw)
+    for first = 1, 9 do
+      for last = first, 9 do
+        kw.window = { { first, last }, {} }
+        local part, left = idinit(9, 2, kw), last - first + 1
+        for i = 1, left do
+          assert.same({ whole(first + i - 1, 1), whole(first + i - 1, 2) }, part[i]:totable())
+        end
+        for value, i, o in idinit.taps(9, 2, kw) do
+          assert.equal(part(i, o), value)
+          left = left - 1
+        end
+        assert.equal(0, left)
+      end
+    end
+  end)
+
   it("is false where it is not given", function()
     local plain = idinit(1, 2, 4, { fit = "mean" })
     assert.is_true(idinit(1, 2, 4, { fit = "mean", transposed = false }) == plain)
@@ -131,6 +150,15 @@ describe('A layout with "g"', function()
 
   it("at rank 1 need not fit the size", function()
     assert.same({ 0, 0 }, idinit(2, { layout = "goihw", groups = 3 }):totable())
+  end)
+end)
+
+describe("Groups in a window", function()
+  it("come also behind one that has no tap there", function()
+    assert.equal("(2,1) (3,2) (5,1) (6,2)",
+      nonzeros(idinit(9, 2, { groups = 3, window = { { 3, 9 }, {} } })))
+    assert.equal("(2,1) (3,2)",
+      nonzeros(idinit(9, 2, { groups = 3, window = { { 3, 6 }, {} } })))
   end)
 end)
 

@@ -66,6 +66,7 @@ describe("idinit.taps", function()
     kw = { fit = "split", gain = 2 ^ -97 }
     local value, o, i = idinit.taps(1, 2 ^ 52, kw)()
     assert.same({ 2 ^ -149, 1, 2 ^ 50 + 1 }, { value, o, i })
+    assert.equal("1.40129846e-45 at (1,2)", taps(1, 2, { fit = "split", gain = 2 ^ -149 }))
     kw.window = { {}, { 1, 2 ^ 50 } }
     assert.is_nil(idinit.taps(1, 2 ^ 52, kw)())
   end)

@@ -86,11 +86,11 @@ float idn_tap(const idn_identity *id, const idn_run *run, int64_t k,
   return stepvalue(run, k);
 }
 
-/* Adds to `pieces` the positions of [from, to) that + delta lie in
-   [0, length). Returns the new count. */
-static int clip(idn_piece *pieces, int count, int64_t from, int64_t to,
-                int64_t delta, int64_t length) {
-  idn_piece p = {max64(from, -delta), min64(to, length - delta), delta};
+/* Adds to `pieces` the positions of [0, n) that + delta lie in [0, length).
+   Returns the new count. */
+static int clip(idn_piece *pieces, int count, int64_t n, int64_t delta,
+                int64_t length) {
+  idn_piece p = {max64(0, -delta), min64(n, length - delta), delta};
   if (p.from < p.to) pieces[count++] = p;
   return count;
 }
@@ -98,11 +98,10 @@ static int clip(idn_piece *pieces, int count, int64_t from, int64_t to,
 /* The positions on the axis `d` that a shift brings into the window: those that
    it moves up, and those that it wraps. Without an axis there is one, 0. */
 static int cutaxis(const idn_identity *id, int d, idn_piece *pieces) {
-  if (d == IDN_NOAXIS) return clip(pieces, 0, 0, 1, 0, 1);
-  int64_t n = id->size[d], shift = id->shift[d];
-  int64_t delta = shift - id->first[d], length = id->length[d];
-  int count = clip(pieces, 0, 0, n - shift, delta, length);
-  return clip(pieces, count, n - shift, n, delta - n, length);
+  if (d == IDN_NOAXIS) return clip(pieces, 0, 1, 0, 1);
+  int64_t n = id->size[d], delta = id->shift[d] - id->first[d];
+  int count = clip(pieces, 0, n, delta, id->length[d]);
+  return clip(pieces, count, n, delta - n, id->length[d]);
 }
 
 static int hastaps(const idn_identity *id) {
@@ -139,7 +138,7 @@ static int64_t blockextent(const idn_identity *id, int d) {
 /* The first segment of a band whose taps do not round to 0. Shares grow from
    segment to segment, and there can be too many to try one after the other. */
 static int64_t firstsegment(const idn_taps *t, int64_t count) {
-  int64_t low = -1, high = count;
+  int64_t low = 0, high = count;
   if (tapvalue(t, 0, count) != 0) return 0;
   while (high - low > 1) {
     int64_t middle = low + (high - low) / 2;
@@ -180,13 +179,11 @@ static void startgroup(idn_taps *t) {
   t->cols.from = max64(in->from - beside, 0);
   t->cols.to = min64(in->to - beside, t->ins);
   t->cols.delta = in->delta + beside;
-  t->has_run = 0;
-  t->segment = 0;
-  t->lastsegment = -1;
-  if (t->rows.from >= t->rows.to || t->cols.from >= t->cols.to) return;
   const idn_piece *along = t->is_down ? &t->rows : &t->cols;
+  int has_rows = t->rows.from < t->rows.to; /* of the band */
   t->segment = max64(quotient(along->from, t->period), band(t)->first);
-  t->lastsegment = quotient(along->to - 1, t->period);
+  t->lastsegment = has_rows ? quotient(along->to - 1, t->period) : -1;
+  t->has_run = 0;
 }
 
 static void startgroups(idn_taps *t) {

@@ -83,7 +83,7 @@ function identities.draw(draw)
   if sometimes() then kw.window = drawwindow(draw, size) end
   if #size == 1 then return size, kw end
   if sometimes() then kw.layout = drawlayout(draw, #size) end
-  if draw(3) == 1 then kw.transposed = sometimes() end
+  if sometimes() then kw.transposed = draw(3) > 1 end
   local axes = model.axes(#size, kw.layout, kw.transposed)
   if sometimes() then
     local n = size[axes.g or kw.transposed and axes.i or axes.o]
