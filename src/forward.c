@@ -190,16 +190,13 @@ typedef float lanes __attribute__((vector_size(16)));
 #define SPREAD(a, x) (one = (x), (a) = (lanes){one, one, one, one})
 #define ADD(sum, x, w) (product = (x) * (w), (sum) += product)
 
-/* y[t] += x[t] times a panel, `depth` deep. Returns 0, and writes nothing, if
-   not all of it is finite. */
-static int tile(float *const y[TILE], const float *const x[TILE], int64_t step,
-                const float *panel, int64_t depth) {
+/* sums[t] = x[t] times a panel, `depth` deep. Returns whether all is finite. */
+static int tile(const float *const x[TILE], int64_t step, const float *panel,
+                int64_t depth, float sums[TILE][WIDE]) {
   const float *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
-  lanes a0, a1, a2, a3, b0, b1, b2, b3, a, b, s, product;
+  lanes a0 = {0}, a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+  lanes a, b, s, product;
   float one;
-  READ(a0, y[0]), READ(a1, y[1]), READ(a2, y[2]), READ(a3, y[3]);
-  READ(b0, y[0] + 4), READ(b1, y[1] + 4), READ(b2, y[2] + 4);
-  READ(b3, y[3] + 4);
   for (int64_t k = 0; k < depth; k++, panel += WIDE) {
     READ(a, panel), READ(b, panel + 4);
     SPREAD(s, x0[k * step]), ADD(a0, s, a), ADD(b0, s, b);
@@ -208,35 +205,39 @@ static int tile(float *const y[TILE], const float *const x[TILE], int64_t step,
     SPREAD(s, x3[k * step]), ADD(a3, s, a), ADD(b3, s, b);
   }
   const lanes all[] = {a0, b0, a1, b1, a2, b2, a3, b3};
-  s = (a0 - a0) + (a1 - a1) + (a2 - a2) + (a3 - a3);
-  product = (b0 - b0) + (b1 - b1) + (b2 - b2) + (b3 - b3) + s;
-  if (product[0] + product[1] + product[2] + product[3] != 0) return 0;
-  for (int t = 0; t < TILE; t++) memcpy(y[t], &all[2 * t], 2 * sizeof *all);
-  return 1;
+  memcpy(sums, all, sizeof all);
+  a = (a0 - a0) + (a1 - a1) + (a2 - a2) + (a3 - a3);
+  b = (b0 - b0) + (b1 - b1) + (b2 - b2) + (b3 - b3) + a;
+  return b[0] + b[1] + b[2] + b[3] == 0;
 }
 
-/* The same for part of a tile, or outputs that do not lie side by side. */
-static int parttile(float *const y[TILE], const float *const x[TILE], int count,
-                    int width, int64_t step, const float *panel,
-                    int64_t depth) {
-  float sums[TILE][WIDE] = {{0}};
-  float *const rows[TILE] = {sums[0], sums[1], sums[2], sums[3]};
-  for (int t = 0; t < count; t++)
-    for (int k = 0; k < width; k++) sums[t][k] = y[t][k * step];
-  if (!tile(rows, x, step, panel, depth)) return 0;
-  for (int t = 0; t < count; t++)
-    for (int k = 0; k < width; k++) y[t][k * step] = sums[t][k];
-  return 1;
-}
-
-/* y += x times a column of a panel, one by one: where a sum is not finite, an
-   input may be so too, and weights of 0 must not see it. */
-static void addcolumn(float *y, const float *x, int64_t step,
-                      const float *panel, int64_t depth) {
+/* One of these sums where not all is finite: an input may be so too, and
+   weights of 0 must not see it. */
+static float sumcolumn(const float *x, int64_t step, const float *panel,
+                       int64_t depth) {
+  float sum = 0;
   for (int64_t k = 0; k < depth; k++) {
     if (panel[k * WIDE] == 0) continue;
     float product = x[k * step] * panel[k * WIDE];
-    *y += product;
+    sum += product;
+  }
+  return sum;
+}
+
+/* y += x times a panel, for `count` positions and `width` outputs. */
+static void addtile(float *const y[TILE], const float *const x[TILE], int count,
+                    int width, int64_t step, const float *panel,
+                    int64_t depth) {
+  float sums[TILE][WIDE];
+  int is_finite = tile(x, step, panel, depth, sums);
+  for (int t = 0; t < count && !is_finite; t++)
+    for (int k = 0; k < WIDE; k++)
+      sums[t][k] = sumcolumn(x[t], step, panel + k, depth);
+  for (int t = 0; t < count; t++) {
+    if (width == WIDE && step == 1)
+      addscaled(y[t], sums[t], 1, WIDE);
+    else
+      for (int k = 0; k < width; k++) y[t][k * step] += sums[t][k];
   }
 }
 
@@ -259,14 +260,9 @@ static int addproduct(void *state, int64_t n, int64_t ystart, int64_t ystep,
     }
     for (int64_t o = 0; o < outs; o += WIDE, panel += ins * WIDE) {
       int width = outs - o < WIDE ? (int)(outs - o) : WIDE;
-      int ok = count == TILE && width == WIDE && batch == 1
-                   ? tile(y, x, 1, panel, ins)
-                   : parttile(y, x, count, width, batch, panel, ins);
-      for (int t = 0; t < count; t++) {
-        for (int k = 0; k < width && !ok; k++)
-          addcolumn(&y[t][k * batch], x[t], batch, panel + k, ins);
-        y[t] += WIDE * batch;
-      }
+      float *to[TILE];
+      for (int t = 0; t < TILE; t++) to[t] = y[t] + o * batch;
+      addtile(to, x, count, width, batch, panel, ins);
     }
   }
   return 1;
