@@ -48,6 +48,7 @@ const char *idn_putelements(int rank, const int64_t *size, const float *data,
   stream s;
   int64_t packed[IDN_MAXRANK];
   idn_loop l;
+  if (idn_countelements(rank, size) == 0) return NULL; /* no strides to pack */
   s.data = data;
   s.type = type;
   s.put = put;
