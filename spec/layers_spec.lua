@@ -1063,7 +1063,8 @@ describe("The core of layers", function()
 
   it("knows a layer from all else", function()
     for _, name in ipairs { "forward", "census", "weights", "axis", "map" } do
-      for _, bad in ipairs { x, io.stdout, "label", {}, 5, print, coroutine.create(print) } do
+      for _, bad in ipairs { x, io.stdout, "label", {}, 5, print,
+                             coroutine.create(function() end) } do
         refuses(core[name], bad, x, w)
         refuses(core[name], bad, w, 1)
         refuses(core[name], bad, 1, 1, 1)
