@@ -1,5 +1,7 @@
 /* Access by indices and ranges: t[i], t[{...}], t(...), get, set, select,
    narrow and rows. */
+#include <string.h>
+
 #include "lib.h"
 
 /* -- Indices ------------------------------------------------------------- */
@@ -184,6 +186,8 @@ static void pushentry(lua_State *L, const idn_tensor *t, int64_t i) {
 
 /* -- Access -------------------------------------------------------------- */
 
+static int access(lua_State *L);
+
 /* t[key]: a method, an element or a view. The methods are the upvalue
    behind the common ones. */
 static int getindex(lua_State *L) {
@@ -192,7 +196,10 @@ static int getindex(lua_State *L) {
   switch (lua_type(L, 2)) {
   case LUA_TSTRING:
     lua_settop(L, 2);
-    lua_rawget(L, lua_upvalueindex(IDN_UPVALUES + 1));
+    if (strcmp(lua_tostring(L, 2), "_access") == 0)
+      idn_pushfunction(L, access);
+    else
+      lua_rawget(L, lua_upvalueindex(IDN_UPVALUES + 1));
     return 1;
   case LUA_TTABLE:
     readslice(L, &s, t);
@@ -302,10 +309,30 @@ static int outline(lua_State *L) {
   return 2 * t->rank + 2;
 }
 
-static const luaL_Reg functions[] = {
-    {"outline", outline},
-    {NULL, NULL},
-};
+/* watch(records): whether from now on finalized tensors are taken out of that
+   table: only the first one that is given is watched. */
+static int watch(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  idn_pushwatchers(L);
+  lua_rawgeti(L, -1, 1);
+  int is_first = lua_isnil(L, -1);
+  if (is_first) {
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, -3, 1); /* watchers, nil, records */
+  }
+  lua_pushboolean(L, is_first);
+  return 1;
+}
+
+/* t._access(): what compiled access has to trust, which a script can call but
+   not replace: outline, watch, and the metamethods that are written in C. */
+static int access(lua_State *L) {
+  static const char *const names[] = {"__index", "__newindex", "__call"};
+  lua_pushcfunction(L, outline);
+  lua_pushcfunction(L, watch);
+  for (int k = 0; k < 3; k++) lua_getfield(L, lua_upvalueindex(2), names[k]);
+  return 5;
+}
 
 static const luaL_Reg methods[] = {
     {"get", get},       {"set", set}, {"select", selectindex},
@@ -319,7 +346,6 @@ static const luaL_Reg metamethods[] = {
 };
 
 void idn_open_index(lua_State *L) {
-  idn_register(L, functions);
   idn_registerin(L, "methods", methods);
   idn_registerin(L, "metatable", metamethods);
   lua_getfield(L, -1, "metatable"); /* module, metatable */
@@ -327,8 +353,7 @@ void idn_open_index(lua_State *L) {
   idn_setfunction(L, "__index", getindex);
   lua_pop(L, 1);
   lua_getfield(L, -1, "methods");
-  for (int k = 1; k <= IDN_UPVALUES; k++) lua_pushvalue(L, lua_upvalueindex(k));
-  lua_pushcclosure(L, nextrow, IDN_UPVALUES); /* module, methods, nextrow */
+  idn_pushfunction(L, nextrow); /* module, methods, nextrow */
   idn_setfunction(L, "rows", rows);
   lua_pop(L, 1);
 }

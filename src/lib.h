@@ -23,6 +23,10 @@ void idn_open_safetensors(lua_State *L);
 void idn_open_bytes(lua_State *L);
 void idn_open_layer(lua_State *L);
 
+/* Takes the metatable out of the module's table at the top, when all has been
+   added to it. [-0, +0] */
+void idn_closetensor(lua_State *L);
+
 /* Adds functions to the table in that field of the one at the top. [-0, +0] */
 void idn_registerin(lua_State *L, const char *field, const luaL_Reg *functions);
 

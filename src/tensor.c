@@ -140,18 +140,28 @@ idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
 
 /* -- The end ------------------------------------------------------------- */
 
-/* Takes the tensor out of the table at the upvalue behind the common ones: what
-   access.lua knows of it must not outlive its elements. [-0, +0] */
-static void dropself(lua_State *L) {
-  int records = lua_upvalueindex(IDN_UPVALUES + 1);
-  lua_pushvalue(L, 1);
-  lua_rawget(L, records);
-  int is_known = !lua_isnil(L, -1);
+void idn_pushwatchers(lua_State *L) {
+  static const char *const name = "idinit.watchers";
+  lua_getfield(L, LUA_REGISTRYINDEX, name);
+  if (!lua_isnil(L, -1)) return;
   lua_pop(L, 1);
-  if (!is_known) return; /* else setting it to nil would add a key */
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, LUA_REGISTRYINDEX, name);
+}
+
+/* Takes the tensor out of the table that watches: what access.lua knows of it
+   must not outlive its elements. [-0, +0] */
+static void dropself(lua_State *L) {
+  lua_settop(L, 1);
+  lua_rawgeti(L, lua_upvalueindex(IDN_UPVALUES + 1), 1);
+  if (lua_isnil(L, 2)) return;
+  lua_pushvalue(L, 1); /* tensor, records, tensor */
+  lua_rawget(L, 2);
+  if (lua_isnil(L, 3)) return; /* else setting it to nil would add a key */
   lua_pushvalue(L, 1);
   lua_pushnil(L);
-  lua_rawset(L, records);
+  lua_rawset(L, 2);
 }
 
 /* May run early, twice, late, or on a header without elements. */
@@ -171,4 +181,9 @@ int idn_finalize(lua_State *L) {
 void idn_register(lua_State *L, const luaL_Reg *functions) {
   for (int k = 1; k <= IDN_UPVALUES; k++) lua_pushvalue(L, lua_upvalueindex(k));
   idn_setfuncs(L, functions, IDN_UPVALUES);
+}
+
+void idn_pushfunction(lua_State *L, lua_CFunction f) {
+  for (int k = 1; k <= IDN_UPVALUES; k++) lua_pushvalue(L, lua_upvalueindex(k));
+  lua_pushcclosure(L, f, IDN_UPVALUES);
 }

@@ -58,6 +58,9 @@ static inline void idn_copy(idn_tensor *to, const idn_tensor *from) {
 enum { IDN_UPVALUES = 3 };
 void idn_register(lua_State *L, const luaL_Reg *functions);
 
+/* Pushes such a function. [-0, +1] */
+void idn_pushfunction(lua_State *L, lua_CFunction f);
+
 /* The tensor at `arg`, or NULL. Whatever metatable it has, the tag tells. A
    finalized tensor is NULL as well.
 
@@ -97,9 +100,13 @@ idn_tensor *idn_rawtensor(lua_State *L, int rank, const int64_t *size,
 idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
                         const int64_t *stride, int64_t offset);
 
-/* The __gc of tensors with a block. Upvalue IDN_UPVALUES + 1 is the table of
-   what lua/idinit/access.lua knows of tensors. */
+/* The __gc of tensors with a block. Upvalue IDN_UPVALUES + 1 is what
+   idn_pushwatchers pushes. */
 int idn_finalize(lua_State *L);
+
+/* A table whose first value, if there is one, is the table in which
+   lua/idinit/access.lua keeps what it knows of tensors. [-0, +1] */
+void idn_pushwatchers(lua_State *L);
 
 #pragma GCC visibility pop
 

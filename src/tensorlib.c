@@ -195,15 +195,6 @@ static void pushlayout(lua_State *L) {
   }
 }
 
-/* An empty table that does not keep its keys. [-0, +1] */
-static void pushweaktable(lua_State *L) {
-  lua_newtable(L);
-  lua_newtable(L);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-}
-
 void idn_setfunction(lua_State *L, const char *name, lua_CFunction f) {
   for (int k = 1; k <= IDN_UPVALUES; k++) {
     lua_pushvalue(L, lua_upvalueindex(k));
@@ -220,20 +211,71 @@ void idn_registerin(lua_State *L, const char *field,
   lua_pop(L, 1);
 }
 
-/* Sets up the metatables at upvalues 2 and 3, in the fields "metatable" and
-   "owners" of the module's table at the top. lua/idinit/init.lua copies all of
-   the first to the second, which has __gc besides. */
+/* Sets up the metatables at upvalues 2 and 3. The first is the module's field
+   "metatable" until all is opened. */
 static void openmetatables(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(2)); /* module, metatable */
   lua_pushliteral(L, "idinit.tensor");
   lua_setfield(L, -2, "__name");
-  lua_pushboolean(L, 0); /* what getmetatable returns, until init.lua is done */
-  lua_setfield(L, -2, "__metatable");
   lua_setfield(L, -2, "metatable");
   lua_pushvalue(L, lua_upvalueindex(3)); /* module, owners */
-  lua_getfield(L, -2, "records");
+  idn_pushwatchers(L);
   idn_setfunction(L, "__gc", idn_finalize);
-  lua_setfield(L, -2, "owners");
+  lua_pop(L, 1);
+}
+
+/* Copies the metatable of small tensors to that of the others, which has __gc
+   besides, and shows scripts a copy of what can be called: whatever they write
+   to it, no tensor changes. */
+static void sharemetamethods(lua_State *L) {
+  lua_newtable(L);
+  int shown = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, lua_upvalueindex(2)); lua_pop(L, 1)) {
+    for (int k = 0; k < 2; k++) { /* name, value; then twice the same */
+      if (k == 0 && !lua_isfunction(L, -1)) continue;
+      lua_pushvalue(L, -2);
+      lua_pushvalue(L, -2);
+      lua_rawset(L, k == 0 ? shown : lua_upvalueindex(3));
+    }
+  }
+  for (int k = 2; k <= 3; k++) {
+    lua_pushvalue(L, shown);
+    lua_setfield(L, lua_upvalueindex(k), "__metatable");
+  }
+  lua_settop(L, shown - 1);
+}
+
+void idn_closetensor(lua_State *L) {
+  lua_pushnil(L);
+  lua_setfield(L, -2, "metatable");
+  sharemetamethods(L);
+}
+
+/* install(metamethods): takes what is written in Lua, or compiled for FFI. The
+   first who calls this decides; the module's table, the upvalue behind the
+   common ones, has it no longer then. */
+static int install(lua_State *L) {
+  static const char *const names[] = {"__index", "__newindex", "__call",
+                                      "__tostring"};
+  int module = lua_upvalueindex(IDN_UPVALUES + 1);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_getfield(L, module, "install");
+  if (lua_isnil(L, -1)) return 0;
+  for (int k = 0; k < 2; k++) {
+    lua_pushnil(L);
+    lua_setfield(L, module, k == 0 ? "install" : "foreign");
+  }
+  for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+    lua_pushstring(L, names[k]);
+    lua_rawget(L, 1);
+    if (lua_isfunction(L, -1))
+      lua_setfield(L, lua_upvalueindex(2), names[k]);
+    else
+      lua_pop(L, 1);
+  }
+  lua_settop(L, 1);
+  sharemetamethods(L);
+  return 0;
 }
 
 static const luaL_Reg functions[] = {
@@ -260,10 +302,10 @@ void idn_open_tensor(lua_State *L) {
   idn_register(L, functions);
   pushlayout(L);
   lua_setfield(L, -2, "layout");
-  pushweaktable(L);
-  lua_setfield(L, -2, "records");
   lua_newtable(L);
   lua_setfield(L, -2, "methods");
+  lua_pushvalue(L, -1); /* module, module */
+  idn_setfunction(L, "install", install);
   openmetatables(L);
   idn_registerin(L, "methods", methods);
   idn_registerin(L, "metatable", metamethods);

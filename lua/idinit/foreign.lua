@@ -3,10 +3,15 @@
 
 local core = require "idinit.core"
 
-local has_ffi, ffi = pcall(require, "ffi")
+local error, pairs, pcall, require = error, pairs, pcall, require
+local tonumber, tostring, type = tonumber, tostring, type
+local find, match, huge = string.find, string.match, math.huge
 
-local find, match = string.find, string.match
-local tonumber, tostring = tonumber, tostring
+-- A module of that name counts if it is LuaJIT's, whose types are of a type that
+-- no other Lua has.
+local has_ffi, ffi = pcall(require, "ffi")
+has_ffi = has_ffi and type(ffi) == "table" and type(ffi.typeof) == "function"
+  and type(ffi.typeof "int") == "cdata"
 
 local foreign = {}
 
@@ -42,24 +47,32 @@ if not has_ffi then
   return foreign
 end
 
---- The head of a tensor's userdata: idn_tensor in tensor.h.
-local struct = ffi.typeof [[
-  struct {
-    uintptr_t tag;
-    float *data;
-    void *block;
-    int64_t numel;
-    int32_t rank;
-    int64_t dim[?];
-  }
-]]
+local cast, sizeof, typeof = ffi.cast, ffi.sizeof, ffi.typeof
+
+--- The head of a tensor's userdata: idn_tensor in tensor.h. It has a name because
+--- LuaJIT forgets no type, and would run out of them where modules are loaded again
+--- and again.
+if not pcall(typeof, "struct idinit_tensor") then
+  ffi.cdef [[
+    struct idinit_tensor {
+      uintptr_t tag;
+      float *data;
+      void *block;
+      int64_t numel;
+      int32_t rank;
+      int64_t dim[?];
+    };
+  ]]
+end
+foreign.struct = typeof "struct idinit_tensor"
 for field, offset in pairs(core.layout) do
-  assert(ffi.offsetof(struct, field) == offset,
-         "idinit: Lua files and C module are of different versions")
+  if ffi.offsetof(foreign.struct, field) ~= offset then
+    error "idinit: Lua files and C module are of different versions"
+  end
 end
 
 --- Points to the head of a tensor: cast nothing to it that core.is_tensor denies.
-foreign.header = ffi.typeof("$ *", struct)
+foreign.header = typeof "struct idinit_tensor *"
 
 --- A pointer to the first element, valid while the tensor is alive: keep the
 --- tensor in a variable as long as C uses it. For a view, or a tensor of order
@@ -68,25 +81,21 @@ foreign.header = ffi.typeof("$ *", struct)
 ---@return ffi.cdata* data `float *`
 function foreign.data(t)
   core.checkself(t)
-  return ffi.cast(foreign.header, t).data
+  return cast(foreign.header, t).data
 end
 
---- How many floats a buffer holds: math.huge for a pointer, which does not
---- tell; nil if it is no buffer of floats that may be written. A type is a cdata
---- too, and no buffer.
-local function capacity(dst)
-  local room
-  local ctype = tostring(ffi.typeof(dst))
-  if ctype:find "^ctype<float %*[const ]*>$" then
-    room = math.huge
-  elseif ctype:find "^ctype<float %[[%d?]+%]>$"
-    or ctype:find "^ctype<float %(&%)%[%d+%]>$" then
-    room = ffi.sizeof(dst) / ffi.sizeof "float"
+--- How many floats a buffer holds: math.huge for what does not tell, a pointer or
+--- the last member of a struct; nil if it is no buffer of floats that may be written.
+local function capacity(dst, ctype)
+  if find(ctype, "^ctype<float %*[const ]*>$") or ctype == "ctype<float (&)[?]>" then
+    return huge
+  elseif find(ctype, "^ctype<float %[[%d?]+%]>$")
+    or find(ctype, "^ctype<float %(&%)%[%d+%]>$") then
+    return sizeof(dst) / sizeof "float"
   end
-  return room and tostring(dst) ~= ctype and room or nil
 end
 
-local floats, slots = ffi.typeof "float *", ffi.typeof "float **"
+local floats, slots = typeof "float *", typeof "float **"
 
 --- Tells C where to write so many floats: puts the address into a slot of its
 --- own, or returns what is wrong with the buffer.
@@ -95,17 +104,19 @@ local floats, slots = ffi.typeof "float *", ffi.typeof "float **"
 ---@param numel number
 ---@return string? wrong
 function given.locate(dst, slot, numel)
-  local room = capacity(dst)
+  local ctype = tostring(typeof(dst))
+  local is_type = tostring(dst) == ctype
+  local room = not is_type and capacity(dst, ctype)
   if not room then
-    local ctype = match(tostring(ffi.typeof(dst)), "^ctype<(.*)>$")
-    return "destination: float * or array of float expected, got " .. ctype
+    return "destination: float * or array of float expected, got "
+      .. (is_type and "the type " or "") .. match(ctype, "^ctype<(.*)>$")
   elseif dst == nil then
     return "destination: float * expected, got a null pointer"
   elseif numel > room then
     return "destination: array of " .. core.numbertext(numel)
       .. " floats expected, got one of " .. core.numbertext(room)
   end
-  ffi.cast(slots, slot)[0] = ffi.cast(floats, dst)
+  cast(slots, slot)[0] = cast(floats, dst)
 end
 
 return foreign

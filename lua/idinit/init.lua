@@ -79,23 +79,14 @@ idinit.into = core.into
 ---@type fun(...: any): fun(): number?, ...
 idinit.taps = core.taps
 
-local metatable, owners = core.metatable, core.owners
-if metatable then -- else this file is loaded again beside the same core
-  metatable.__tostring = require "idinit.text"
-  core.methods.spy = require "idinit.spy"
-  core.methods.data = foreign.data
-  if foreign.header and jit.status() then
-    require "idinit.access" (core, metatable)
-  end
-  -- What getmetatable shows is a copy: no script can change what tensors do.
-  local shown = {}
-  for name, value in next, metatable do
-    if type(value) == "function" then shown[name] = value end
-  end
-  metatable.__metatable = shown
-  for name, value in next, metatable do owners[name] = value end
-  -- Scripts have no use for these, and could make records that lie.
-  core.metatable, core.owners, core.records, core.foreign = nil, nil, nil, nil
+if core.install then -- else this file is loaded again beside the same core
+  local methods, metamethods = core.methods, require "idinit.access" or {}
+  methods.spy = require "idinit.spy"
+  methods.data = foreign.data
+  methods.get = metamethods.__call or methods.get
+  methods.set = metamethods.set or methods.set
+  metamethods.__tostring = require "idinit.text"
+  core.install(metamethods)
 end
 
 return setmetatable(idinit, { __call = core.call })
