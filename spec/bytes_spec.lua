@@ -125,7 +125,7 @@ describe("t:tobytes", function()
     for _, order in ipairs { "row", "col" } do
       local u = idinit { 7, 300, 3, order = order }
       u:copy(t)
-      for _, view in ipairs { u, u[3], u[7][300] } do
+      for _, view in ipairs { u, u[3], u[7][300], u:transpose(1, 3), u:narrow(2, 17, 200) } do
         local size = { view:size() }
         local again = idinit.frombytes(view:tobytes "f64", "f64", (table.unpack or unpack)(size))
         assert.is_true(view == again)

@@ -268,6 +268,36 @@ operation("saveandload", 1, function()
   if ok then add(t, mirror.clone(e.m)) end
 end)
 
+-- A mirror of the same elements in row order.
+local function inrows(m)
+  local rows = mirror.new({ unpack(m.size) }, "row")
+  if m.numel > 0 then mirror.assign(rows, mirror.values(m)) end
+  return rows
+end
+
+operation("safetensors", 1, function()
+  local e, f = entry(), entry()
+  local kw = { dtype = pick { "f32", "f64" }, metadata = chance(2) and { ["\0"] = "é" } or nil }
+  local saved = { a = e.t, ["\n"] = f.t }
+  if not chance(4) or not try({ e, f }, invoke, idinit.save, PATH, saved, kw) then return end
+  local names = chance(2) and { "a" } or nil
+  local ok, net, metadata = try({}, invoke, idinit.load, PATH, names)
+  if not ok then return end
+  if metadata["\0"] ~= (kw.metadata and "é") then fault "other metadata" end
+  if (net["\n"] == nil) ~= (names ~= nil) then fault "other names" end
+  add(net.a, inrows(e.m))
+end)
+
+operation("bytes", 2, function()
+  local e = entry()
+  local dtype = pick { "f32", "f64" }
+  local ok, bytes = try({ e }, method, e.t, "tobytes", dtype)
+  if not ok then return end
+  local m = inrows(e.m)
+  local made, t = try({}, invoke, idinit.frombytes, bytes, dtype, unpack(m.size))
+  if made then add(t, m) end
+end)
+
 operation("into", 4, function()
   local e = entry()
   if #e.m.size == 0 then return end
