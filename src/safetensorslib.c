@@ -37,7 +37,7 @@ static const char *pushmetadata(lua_State *L, idn_safetensors *h) {
     pushspan(L, key);
     pushspan(L, value);
     lua_pushvalue(L, -2);
-    lua_rawget(L, -4);
+    lua_rawget(L, -4); /* table, key, value, what the key has so far */
     if (!lua_isnil(L, -1))
       return lua_pushfstring(L, "metadata: key \"%s\" comes twice",
                              lua_tostring(L, -3));
@@ -158,7 +158,7 @@ static size_t copy(lua_State *L, int arg,
   for (; lua_next(L, arg); n++) {
     check(L, to + 1, to + 2);
     lua_pushvalue(L, to + 1);
-    lua_insert(L, to + 1);
+    lua_insert(L, to + 1); /* copy, key for lua_next, key, value */
     lua_rawset(L, to);
   }
   return n;

@@ -83,6 +83,8 @@ heading("An element of 1000 x 1000, compiled", "pointer")
 require "spec.bench.access" (report)
 heading "Identities"
 require "spec.bench.creation" (report)
+heading("Files", "fread")
+require "spec.bench.files" (report)
 heading("Garbage", "calloc")
 garbage("alone", "100,000 x (256 x 256)", 3, 2.5, 100, "garbage")
 garbage("written", "the same, one element written", 3, nil, 100)
