@@ -374,6 +374,12 @@ describe("idinit.load of a .safetensors file", function()
   end)
 end)
 
+-- Extents of 1, and 2 at the end.
+local function ranks(n)
+  if n == 1 then return 2 end
+  return 1, ranks(n - 1)
+end
+
 describe("idinit.save", function()
   after_each(clear)
 
@@ -462,7 +468,7 @@ describe("idinit.save", function()
 
   it("gives back what it wrote", function()
     local net = { [""] = idinit.tensor(3), w = idinit(3, 3, 4, 5, { gain = 0.5 }), b = idinit(7),
-      none = idinit.zeros(3, 0, 2) }
+      none = idinit.zeros(3, 0, 2), most = idinit.tensor { 7, 8 }:reshape(ranks(32)) }
     assert.are.equal(0, select("#", idinit.save(path "net", net, { metadata = { a = "b" } })))
     local again, metadata = idinit.load(path "net")
     assert.are.equal(count(net), count(again))
@@ -526,6 +532,13 @@ describe("idinit.save", function()
     fails(function() idinit.save(path "t.npy", { x = t }) end, "t:save(path)", path "t.npy")
     fails(function() t:save(path "t.safetensors") end, "idinit.save(path, tensors)")
     assert.are.equal("", child.must("ls -A " .. folder))
+  end)
+
+  it("refuses what no header may be long enough for", function()
+    fails(function() idinit.save(path "net", {}, { metadata = { x = ("x"):rep(1e8) } }) end,
+      'cannot save "', "names and metadata are too long")
+    assert.are.equal("", child.must("ls -A " .. folder))
+    collectgarbage()
   end)
 
   it("refuses a path that is none", function()
