@@ -153,7 +153,7 @@ static void readpositions(idn_call *c, int arg, const char *expects) {
     int64_t position;
     lua_rawgeti(c->L, arg, n + 1);
     if (!idn_tointeger(c->L, -1, &position) || position < 1)
-      expected(c, -1, "center", "table of positive integers");
+      expected(c, lua_gettop(c->L), "center", "table of positive integers");
     if (known) setcenter(c, kernelaxis(&c->id, n), position);
     lua_pop(c->L, 1);
   }
