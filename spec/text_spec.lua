@@ -1,5 +1,6 @@
 local idinit = require "idinit"
 local core = require "idinit.core"
+local child = require "spec.tools.child"
 local random = require "spec.support.random"
 local show = require "idinit.text"
 local lists = require "spec.support.lists"
@@ -296,5 +297,22 @@ describe("A tensor's text", function()
       assert.is_false(ok)
       assert.truthy(message:find "tensor expected, got ")
     end
+  end)
+end)
+
+describe("Texts and pictures", function()
+  it("are the same where a host has removed and replaced what Lua brings", function()
+    local size = { 40, 60, 5 }
+    local t = idinit(size)
+    local expected = tostring(t) .. "\n" .. t:spy(60, 20)
+    assert.equal(expected, (child.must(child.lua() .. " -e " .. child.quote(([[
+      local t = require "idinit" { %s }
+      local write, tostring, next, all = io.write, tostring, next, _G
+      for _, name in next, { "string", "table", "os" } do
+        for key in next, all[name] do all[name][key] = error end
+      end
+      for _, name in next, { "error", "ipairs", "tonumber", "unpack" } do all[name] = nil end
+      write(tostring(t), "\n", t:spy(60, 20))
+    ]]):format(table.concat(size, ", "))))))
   end)
 end)

@@ -221,7 +221,7 @@ static int string(scanner *s, char **text, size_t *n) {
 
 /* Puts what they stand for in the place of a string's escapes, none of which
    is shorter. */
-static idn_span decode(char *text, size_t n) {
+static void decode(char *text, size_t n, idn_span *span) {
   uint32_t code;
   char *to = text;
   for (size_t at = 0; at < n;)
@@ -231,7 +231,8 @@ static idn_span decode(char *text, size_t n) {
     } else {
       *to++ = text[at++];
     }
-  return (idn_span){text, (size_t)(to - text)};
+  span->p = text;
+  span->n = (size_t)(to - text);
 }
 
 /* Passes what `member` makes of each member of an object, whose key is still
@@ -351,7 +352,7 @@ static int readkind(scanner *s, idn_entry *e) {
   char *text;
   size_t n;
   if (!string(s, &text, &n)) return 0;
-  e->kind = decode(text, n);
+  decode(text, n, &e->kind);
   e->type = findkind(e->kind);
   return 1;
 }
@@ -411,7 +412,8 @@ typedef struct entryscan {
 
 static int entrymember(scanner *s, char *text, size_t n, void *state) {
   entryscan *e = state;
-  idn_span key = decode(text, n);
+  idn_span key;
+  decode(text, n, &key);
   for (size_t k = 0; k < NKEYS; k++)
     if (idn_isequal(key, keys[k].name)) {
       if (e->seen[k]++)
@@ -469,7 +471,8 @@ static int metadatamember(scanner *s, char *key, size_t n, void *state) {
 
 static int headermember(scanner *s, char *text, size_t n, void *state) {
   (void)state;
-  idn_span key = decode(text, n);
+  idn_span key;
+  decode(text, n, &key);
   if (!idn_isequal(key, IDN_ST_METADATA)) return readentry(s, key);
   if (s->h->metadata)
     return fail(s->h, "header: \"" IDN_ST_METADATA "\" comes twice");
@@ -485,10 +488,10 @@ int idn_stpair(idn_safetensors *h, idn_span *key, idn_span *value) {
   if (!h->metadata || accept(&s, '}')) return 0;
   accept(&s, ',');
   string(&s, &text, &n);
-  *key = decode(text, n);
+  decode(text, n, key);
   expect(&s, ':');
   string(&s, &text, &n);
-  *value = decode(text, n);
+  decode(text, n, value);
   h->metadata = s.p;
   return 1;
 }
