@@ -364,6 +364,34 @@ describe("A finalizer older than the module", function()
   end)
 end)
 
+-- `make asan` and `make valgrind` see whether all memory is given back.
+describe("Tensors that finalizers make while a state is closed", function()
+  it("serve those that come later, or say that they are gone", function()
+    local code = [[
+      local idinit
+      local function watch(finalize)
+        if not newproxy then return setmetatable({}, { __gc = finalize }) end
+        local proxy = newproxy(true)
+        getmetatable(proxy).__gc = finalize
+        return proxy
+      end
+      old = watch(function()
+        local ok, value = pcall(function() return kept[1][2][2] + kept[2][2] end)
+        assert(ok and value == 4 or not ok and value:find "finalized", value)
+        assert(idinit.zeros(200, 200):fill(3)[200][200] == 3)
+        io.write "done"
+      end)
+      idinit = require "idinit"
+      young = watch(function()
+        kept = { idinit.zeros(200, 200):fill(1) }
+        kept[2] = idinit(200, 200, { gain = 3 })[2]
+        io.write "made "
+      end)
+    ]]
+    assert.equal("made done", (child.must(child.lua() .. " -e " .. child.quote(code))))
+  end)
+end)
+
 describe("The core", function()
   it("gives no access to what the module believes without a check", function()
     for _, name in ipairs { "metatable", "owners", "records", "foreign" } do

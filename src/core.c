@@ -61,6 +61,7 @@ int luaopen_idinit_core(lua_State *L) {
   idn_pushheap(L);
   lua_newtable(L);
   lua_newtable(L);
+  idn_pushowners(L);
   lua_pushcclosure(L, open, IDN_UPVALUES);
   lua_call(L, 0, 1);
   lua_pushvalue(L, -1);

@@ -11,8 +11,7 @@ static int partial(lua_State *L);
 /* A function that waits for a size. */
 static int pushpartial(idn_call *c) {
   idn_readkeywords(c); /* early, what is wrong for every size */
-  for (int k = 1; k <= IDN_UPVALUES; k++)
-    lua_pushvalue(c->L, lua_upvalueindex(k));
+  idn_pushupvalues(c->L);
   idn_pushkeywords(c);
   lua_pushcclosure(c->L, partial, IDN_UPVALUES + IDN_KEYWORDS);
   return 1;

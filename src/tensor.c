@@ -38,22 +38,68 @@ idn_tensor *idn_checktensor(lua_State *L, int arg, const char *what,
 
 /* -- Making -------------------------------------------------------------- */
 
-static float *inlinedata(idn_tensor *t) {
-  return (float *)(void *)(t->dim + 2 * t->rank);
+/* Where a tensor with a block stands in the list of them. */
+typedef struct owner {
+  idn_tensor *tensor;
+  struct owner *next, **link; /* what points to this one */
+} owner;
+
+/* Whatever a finalizer makes while its state is closed is not finalized by PUC
+   Lua. So the tensors with blocks are listed, for the finalizer of the list. */
+typedef struct owners {
+  uintptr_t tag; /* ~idn_tag(this), which is no tensor's */
+  owner *first;
+  int is_closed; /* from then on Lua itself has all elements */
+} owners;
+
+void idn_pushowners(lua_State *L) {
+  owners *list = lua_newuserdata(L, sizeof *list);
+  list->tag = ~idn_tag(list);
+  list->first = NULL;
+  list->is_closed = 0;
 }
 
-/* A header with `tail` bytes behind it. It counts as finalized until it is
+/* What lies behind the strides: elements, or a place in the list. */
+static void *tail(idn_tensor *t) { return t->dim + 2 * t->rank; }
+
+static void own(lua_State *L, idn_tensor *t, idn_block *block) {
+  owners *list = lua_touserdata(L, lua_upvalueindex(4));
+  owner *o = tail(t);
+  t->block = block;
+  o->tensor = t;
+  o->next = list->first;
+  o->link = &list->first;
+  if (o->next) o->next->link = &o->next;
+  list->first = o;
+}
+
+/* Takes a tensor's elements away. */
+static void release(idn_tensor *t) {
+  idn_block *block = t->block;
+  t->data = NULL;
+  t->block = NULL;
+  t->numel = 0;
+  for (int d = 0; d < t->rank; d++) t->dim[d] = 0;
+  if (!block) return;
+  owner *o = tail(t);
+  *o->link = o->next;
+  if (o->next) o->next->link = o->link;
+  idn_dropblock(block);
+}
+
+/* A header with `extra` bytes behind it. It counts as finalized until it is
    given elements. Only tensors that own a block wear the metatable with __gc: a
    finalizer would be a burden on small ones, which have nothing to free. */
-static idn_tensor *newheader(lua_State *L, int rank, size_t tail, int own) {
+static idn_tensor *newheader(lua_State *L, int rank, size_t extra, int owns) {
   size_t dims = 2 * (size_t)rank * sizeof(int64_t);
-  idn_tensor *t = lua_newuserdata(L, sizeof *t + dims + tail);
+  if (owns) extra = sizeof(owner);
+  idn_tensor *t = lua_newuserdata(L, sizeof *t + dims + extra);
   t->tag = idn_tag(t);
   t->data = NULL;
   t->block = NULL;
   t->numel = 0;
   t->rank = rank;
-  lua_pushvalue(L, lua_upvalueindex(own ? 3 : 2));
+  lua_pushvalue(L, lua_upvalueindex(owns ? 3 : 2));
   lua_setmetatable(L, -2);
   return t;
 }
@@ -63,8 +109,9 @@ static idn_tensor *make(lua_State *L, int rank, const int64_t *size, int order,
   int64_t numel = idn_countelements(rank, size);
   if (numel < 0) return NULL;
   size_t bytes = (size_t)numel * sizeof(float);
-  int is_inline = bytes <= INLINE_BYTES;
-  idn_tensor *t = newheader(L, rank, is_inline ? bytes : 0, !is_inline);
+  const owners *list = lua_touserdata(L, lua_upvalueindex(4));
+  int is_inline = bytes <= INLINE_BYTES || list->is_closed;
+  idn_tensor *t = newheader(L, rank, bytes, !is_inline);
   t->numel = numel;
   for (int d = 0; d < rank; d++) t->dim[d] = size[d];
   if (numel > 0)
@@ -72,15 +119,16 @@ static idn_tensor *make(lua_State *L, int rank, const int64_t *size, int order,
   else
     memset(t->dim + rank, 0, (size_t)rank * sizeof *size);
   if (is_inline) {
-    t->data = inlinedata(t);
+    t->data = tail(t);
     if (zeroed) memset(t->data, 0, bytes);
   } else {
     idn_heap *heap = lua_touserdata(L, lua_upvalueindex(1));
-    t->block = idn_newblock(L, heap, bytes, zeroed);
-    if (!t->block) {
+    idn_block *block = idn_newblock(L, heap, bytes, zeroed);
+    if (!block) {
       lua_pop(L, 1);
       return NULL;
     }
+    own(L, t, block);
     t->data = idn_blockdata(t->block);
   }
   return t;
@@ -126,9 +174,9 @@ idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
   }
   for (int d = 0; d < rank; d++) t->numel *= size[d];
   if (from->block) {
-    t->block = from->block;
-    idn_shareblock(t->block);
-  } else if (from->data == inlinedata(from)) {
+    own(L, t, from->block);
+    idn_shareblock(from->block);
+  } else if (from->data == tail(from)) {
     lua_pushvalue(L, parent);
     idn_keep(L, lua_gettop(L) - 1);
   } else {
@@ -168,22 +216,44 @@ static void dropself(lua_State *L) {
 int idn_finalize(lua_State *L) {
   idn_tensor *t = payload(L, 1);
   if (!t) t = idn_checktensor(L, 1, NULL, 1); /* raises */
-  idn_block *block = t->block;
-  t->data = NULL;
-  t->block = NULL;
-  t->numel = 0;
-  for (int d = 0; d < t->rank; d++) t->dim[d] = 0;
+  release(t);
   dropself(L);
-  if (block) idn_dropblock(block);
   return 0;
 }
 
-void idn_register(lua_State *L, const luaL_Reg *functions) {
+/* The list is older than every tensor, so when its state is closed it comes
+   last, and what is left has been made meanwhile. */
+int idn_closeowners(lua_State *L) {
+  owners *list = lua_touserdata(L, 1);
+  if (!list || lua_rawlen(L, 1) != sizeof *list || list->tag != ~idn_tag(list))
+    idn_fail(L, 1, "list of tensors expected, got %s", idn_pushgot(L, 1));
+  list->is_closed = 1;
+  while (list->first) release(list->first->tensor);
+  lua_settop(L, 1);
+  lua_rawgeti(L, lua_upvalueindex(IDN_UPVALUES + 1), 1);
+  if (lua_isnil(L, 2)) return 0;
+  lua_pushnil(L);
+  while (lua_next(L, 2)) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_pushnil(L); /* records, tensor, tensor, nil */
+    lua_rawset(L, 2);
+  }
+  return 0;
+}
+
+/* -- Functions that make tensors ----------------------------------------- */
+
+void idn_pushupvalues(lua_State *L) {
   for (int k = 1; k <= IDN_UPVALUES; k++) lua_pushvalue(L, lua_upvalueindex(k));
+}
+
+void idn_register(lua_State *L, const luaL_Reg *functions) {
+  idn_pushupvalues(L);
   idn_setfuncs(L, functions, IDN_UPVALUES);
 }
 
 void idn_pushfunction(lua_State *L, lua_CFunction f) {
-  for (int k = 1; k <= IDN_UPVALUES; k++) lua_pushvalue(L, lua_upvalueindex(k));
+  idn_pushupvalues(L);
   lua_pushcclosure(L, f, IDN_UPVALUES);
 }

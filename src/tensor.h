@@ -53,13 +53,17 @@ static inline void idn_copy(idn_tensor *to, const idn_tensor *from) {
 
 /* Adds functions to the table at the top. Every C function that Lua can call
    is made by this, and passes on its own first upvalues: the heap, the
-   metatable of tensors whose elements lie in a userdata, and that of those with
-   a block. [-0, +0] */
-enum { IDN_UPVALUES = 3 };
+   metatable of tensors whose elements lie in a userdata, that of those with a
+   block, and the list of these. [-0, +0] */
+enum { IDN_UPVALUES = 4 };
 void idn_register(lua_State *L, const luaL_Reg *functions);
 
 /* Pushes such a function. [-0, +1] */
 void idn_pushfunction(lua_State *L, lua_CFunction f);
+
+/* Pushes these upvalues of the running function, for a closure that has more
+   behind them. [-0, +IDN_UPVALUES] */
+void idn_pushupvalues(lua_State *L);
 
 /* The tensor at `arg`, or NULL. Whatever metatable it has, the tag tells. A
    finalized tensor is NULL as well.
@@ -100,9 +104,13 @@ idn_tensor *idn_rawtensor(lua_State *L, int rank, const int64_t *size,
 idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
                         const int64_t *stride, int64_t offset);
 
-/* The __gc of tensors with a block. Upvalue IDN_UPVALUES + 1 is what
-   idn_pushwatchers pushes. */
+/* Pushes a new list of the tensors that own a block. [-0, +1] */
+void idn_pushowners(lua_State *L);
+
+/* The __gc of tensors with a block, and that of their list. Upvalue
+   IDN_UPVALUES + 1 is what idn_pushwatchers pushes. */
 int idn_finalize(lua_State *L);
+int idn_closeowners(lua_State *L);
 
 /* A table whose first value, if there is one, is the table in which
    lua/idinit/access.lua keeps what it knows of tensors. [-0, +1] */

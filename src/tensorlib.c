@@ -196,12 +196,11 @@ static void pushlayout(lua_State *L) {
 }
 
 void idn_setfunction(lua_State *L, const char *name, lua_CFunction f) {
-  for (int k = 1; k <= IDN_UPVALUES; k++) {
-    lua_pushvalue(L, lua_upvalueindex(k));
-    lua_insert(L, -2);
-  }
-  lua_pushcclosure(L, f, IDN_UPVALUES + 1);
-  lua_setfield(L, -2, name);
+  idn_pushupvalues(L);
+  lua_pushvalue(L, -IDN_UPVALUES - 1);
+  lua_pushcclosure(L, f, IDN_UPVALUES + 1); /* table, value, function */
+  lua_setfield(L, -3, name);
+  lua_pop(L, 1);
 }
 
 void idn_registerin(lua_State *L, const char *field,
@@ -211,8 +210,9 @@ void idn_registerin(lua_State *L, const char *field,
   lua_pop(L, 1);
 }
 
-/* Sets up the metatables at upvalues 2 and 3. The first is the module's field
-   "metatable" until all is opened. */
+/* Sets up the metatables at upvalues 2 and 3, and that of the list at
+   upvalue 4. The first is the module's field "metatable" until all is opened.
+ */
 static void openmetatables(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(2)); /* module, metatable */
   lua_pushliteral(L, "idinit.tensor");
@@ -221,6 +221,12 @@ static void openmetatables(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(3)); /* module, owners */
   idn_pushwatchers(L);
   idn_setfunction(L, "__gc", idn_finalize);
+  lua_pop(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(4)); /* module, list */
+  lua_newtable(L);
+  idn_pushwatchers(L); /* module, list, its metatable, watchers */
+  idn_setfunction(L, "__gc", idn_closeowners);
+  lua_setmetatable(L, -2);
   lua_pop(L, 1);
 }
 

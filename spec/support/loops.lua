@@ -247,11 +247,12 @@ local function metatables(n)
   for _, body in ipairs(bodies) do
     for k, new in ipairs { other, {}, false } do
       local t = idinit(20, n)
+      local own = debug.getmetatable(t)
       try("metatable " .. k, body, t, {}, function() debug.setmetatable(t, new or nil) end,
-        function() debug.setmetatable(t, metatable) end)
+        function() debug.setmetatable(t, own) end)
       try("metatable back", body, t, {}, function()
         debug.setmetatable(t, new or nil)
-        debug.setmetatable(t, metatable)
+        debug.setmetatable(t, own)
       end)
     end
     local strangers = { io.tmpfile(), {}, 5, "x", true, print }
