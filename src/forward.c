@@ -206,8 +206,9 @@ static int tile(const float *const x[TILE], int64_t step, const float *panel,
   }
   const lanes all[] = {a0, b0, a1, b1, a2, b2, a3, b3};
   memcpy(sums, all, sizeof all);
-  a = (a0 - a0) + (a1 - a1) + (a2 - a2) + (a3 - a3);
-  b = (b0 - b0) + (b1 - b1) + (b2 - b2) + (b3 - b3) + a;
+  s = (lanes){0}; /* 0 times what is not finite is no number */
+  a = a0 * s + a1 * s + a2 * s + a3 * s;
+  b = b0 * s + b1 * s + b2 * s + b3 * s + a;
   return b[0] + b[1] + b[2] + b[3] == 0;
 }
 
