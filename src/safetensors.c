@@ -87,7 +87,11 @@ static const char *show(shown *to, idn_span name) {
       to->text[at] = '?';
     at += n;
   }
-  strcpy(to->text + at, at < name.n ? "..." : "");
+  if (at < name.n) {
+    memcpy(to->text + at, "...", 3);
+    at += 3;
+  }
+  to->text[at] = '\0';
   return to->text;
 }
 
@@ -240,8 +244,8 @@ static void decode(char *text, size_t n, idn_span *span) {
 static int object(scanner *s,
                   int (*member)(scanner *s, char *key, size_t n, void *state),
                   void *state) {
-  char *key;
-  size_t n;
+  char *key = NULL;
+  size_t n = 0;
   if (!expect(s, '{')) return 0;
   if (accept(s, '}')) return 1;
   do

@@ -105,7 +105,7 @@ uint64_t idn_stsize(const idn_sttable *t);
 
 /* Puts these bytes, which are those that the format's own library writes.
    Returns the first fault and puts nothing after it. */
-const char *idn_stwrite(const idn_sttable *t, idn_put *put, void *state);
+const char *idn_stwrite(const idn_sttable *t, idn_put *sink, void *state);
 
 #pragma GCC visibility pop
 

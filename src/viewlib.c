@@ -116,7 +116,7 @@ static int permute(lua_State *L) {
 /* t:transpose(d1, d2), or t:transpose() for all dimensions in reverse. */
 static int transpose(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  int from[IDN_MAXRANK], count = lua_gettop(L) - 1;
+  int from[IDN_MAXRANK] = {0}, count = lua_gettop(L) - 1;
   if (count != 0 && count != 2)
     idn_fail(L, 1, "two dimensions or none expected, got %d", count);
   for (int k = 0; k < t->rank; k++) from[k] = count == 0 ? t->rank - 1 - k : k;
