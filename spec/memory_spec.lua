@@ -227,6 +227,22 @@ describe("Memory #once #native", function()
     ]], 600))
   end)
 
+  -- spec/alloc_spec.lua counts blocks; here those are so large that no C library
+  -- keeps them.
+  it("that tensors left behind is given back", function()
+    local rest = tonumber(run [[
+      local function make()
+        local kept = {}
+        for k = 1, 4 do kept[k] = idinit.zeros(4000, 4000):fill(1) end
+      end
+      make()
+      collectgarbage() collectgarbage()
+      for _ = 1, 10 do idinit(30, 30) end
+      io.write(mib "VmRSS")
+    ]])
+    assert.is_true(rest < 64, rest .. " MiB")
+  end)
+
   it("that others need is given back when a tensor would fail", function()
     local counts = run([[
       local counts = {}
@@ -244,7 +260,7 @@ describe("Memory #once #native", function()
     local first = tonumber(counts:match "%d+")
     assert.is_true(first > 20, counts)
     for n in counts:gmatch "%d+" do
-      assert.is_true(math.abs(n - first) <= 3, counts)
+      assert.is_true(math.abs(n - first) <= first / 10, counts)
     end
   end)
 
@@ -286,6 +302,21 @@ describe("Memory #once #native", function()
       io.write(round() - before)
     ]])
     assert.is_true(growth < 8, growth .. " MiB")
+  end)
+end)
+
+describe("Memory that was used before", function()
+  it("holds what a new tensor should", function()
+    local kept = {} -- luacheck: ignore 241
+    for k = 1, 600 do
+      local n = 100 * (k % 3 + 1) -- not each is of the size before
+      local t = k % 2 == 0 and idinit(n, n) or idinit.zeros(n, n)
+      local sum = 0
+      for i = 1, n, 7 do sum = sum + t(i, i) + t(i, i % n + 1) + t(n + 1 - i, 1) end
+      local taps = k % 2 == 0 and math.ceil(n / 7) + (n % 7 == 1 and 1 or 0) or 0
+      assert.equal(taps, sum)
+      kept[k % 4] = t:fill(k)
+    end
   end)
 end)
 
