@@ -52,6 +52,7 @@ static int save(lua_State *L) {
 static const char *readheader(lua_State *L, idn_transfer *f, idn_npy *h) {
   unsigned char first[IDN_NPY_PRELUDE];
   size_t n = f->filesize < sizeof first ? (size_t)f->filesize : sizeof first;
+  h->fault[0] = '\0'; /* none so far */
   const char *fault = idn_readdisk(&f->disk, first, n);
   if (fault) return fault;
   if (!idn_npyprelude(h, first, n, f->filesize)) return h->fault;

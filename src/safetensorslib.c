@@ -14,6 +14,7 @@
 static const char *readheader(lua_State *L, idn_transfer *f,
                               idn_safetensors *h) {
   char first[IDN_ST_PRELUDE];
+  h->fault[0] = '\0'; /* none so far */
   const char *fault = idn_peekdisk(&f->disk, first, IDN_ST_PRELUDE);
   if (fault) return fault;
   if (!idn_stprelude(h, first, f->filesize)) return h->fault;
