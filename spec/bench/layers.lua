@@ -162,7 +162,7 @@ end
 if arg and arg[0] and arg[0]:find "bench[/\\]layers%.lua$" then
   run(function(row)
     print(row.name)
-    print(("  %s (limit %d): %s"):format(row.ratio and ("%.2f"):format(row.ratio) or "-",
+    print(("  %s (limit %g): %s"):format(row.ratio and ("%.2f"):format(row.ratio) or "-",
       row.limit, row.detail))
   end)
 end
