@@ -1,6 +1,10 @@
 --- What `make bench` prints: medians of functions that take turns, against what
 --- the machine allows, and what others take for the same. A row that is over its
 --- bar says so; machines are noisy, so run it again before believing it.
+---
+--- What a loop is compiled to hangs on what has run before it, so each row of access
+--- and creation has a process of its own:
+---   spec/tools/lua luajit spec/bench/run.lua [MODULE ROW]
 
 local measure = require "spec.bench.measure"
 local peers = require "spec.bench.peers"
@@ -76,13 +80,32 @@ end
 
 io.stdout:setvbuf "line"
 peers.start()
+local module, only = arg[1], arg[2]
+if module then
+  measure.only = only
+  require(module)(function(row) return row.ours and report(row) or row end)
+  return
+end
+
+--- Measures each row of a module in a process of its own.
+local function apart(name)
+  measure.only = ""
+  require(name)(function(row)
+    local quoted = "'" .. row.what:gsub("'", "'\\''") .. "'"
+    io.stdout:flush()
+    os.execute("spec/tools/lua luajit spec/bench/run.lua " .. name .. " " .. quoted)
+    return row
+  end)
+  measure.only = nil
+end
+
 print(("%s, %s %s"):format(jit.version, jit.os, jit.arch))
 for _, name in ipairs(peers.missing) do print(name .. " is not installed: skipped") end
 
 heading("An element of 1000 x 1000, compiled", "pointer")
-require "spec.bench.access" (report)
+apart "spec.bench.access"
 heading "Identities"
-require "spec.bench.creation" (report)
+apart "spec.bench.creation"
 heading("Files", "fread")
 require "spec.bench.files" (report)
 heading("Garbage", "calloc")
