@@ -200,32 +200,6 @@ operation("reshape", 8, function()
   if ok then add(t, mirror.reshape(e.m, size)) end
 end)
 
-operation("permute", 4, function()
-  local e, dims = entry(), {}
-  for d = 1, #e.m.size do table.insert(dims, draw(d), d) end
-  local ok, t = try({ e }, method, e.t, "permute", unpack(dims))
-  if ok then add(t, mirror.permute(e.m, dims)) end
-end)
-
--- Of a dimension at least some is kept: else it would be an element.
-operation("slice", 6, function()
-  local e, list = entry(), {}
-  local size = e.m.size
-  if #size == 0 then return end
-  for d = 1, draw(#size) do
-    local first = draw(size[d] + 1)
-    if first > size[d] or chance(3) then
-      list[d] = {}
-    else
-      list[d] = chance(2) and first or { first, first + draw(size[d] - first + 1) - 1 }
-    end
-  end
-  local kept = draw(#list)
-  if type(list[kept]) == "number" then list[kept] = {} end
-  local ok, t = try({ e }, function() return e.t[list] end)
-  if ok then add(t, mirror.slice(e.m, list)) end
-end)
-
 operation("circshift", 4, function()
   local e = entry()
   local shift = shifts(e.m.size)
