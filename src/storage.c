@@ -61,10 +61,14 @@ static void freespares(idn_heap *heap) {
   }
 }
 
+typedef struct watcher {
+  idn_heap *heap;
+} watcher;
+
 /* Makes garbage whose finalizer tells that a cycle has come to its end. */
 static void watch(lua_State *L, idn_heap *heap) {
-  idn_heap **watcher = lua_newuserdata(L, sizeof *watcher);
-  *watcher = heap;
+  watcher *w = lua_newuserdata(L, sizeof *w);
+  w->heap = heap;
   lua_rawgeti(L, LUA_REGISTRYINDEX, heap->reference);
   lua_getmetatable(L, -1);
   lua_setmetatable(L, -3);
@@ -82,7 +86,7 @@ static int finalize(lua_State *L) {
     freespares(heap);
     return 0;
   }
-  heap = *(idn_heap **)lua_touserdata(L, 1);
+  heap = ((watcher *)lua_touserdata(L, 1))->heap;
   if (heap->made < QUIET) freespares(heap);
   heap->made = 0;
   heap->watched = 0;
