@@ -83,7 +83,14 @@ peers.start()
 local module, only = arg[1], arg[2]
 if module then
   measure.only = only
-  require(module)(function(row) return row.ours and report(row) or row end)
+  require(module)(function(row)
+    if row.ours then report(row) end
+    if row.detail then
+      report { what = row.name, ratio = row.ratio, bar = row.limit }
+      print("  " .. row.detail)
+    end
+    return row
+  end)
   return
 end
 
@@ -119,7 +126,5 @@ plain("lua5.4", true)
 plain "luajit-joff"
 plain "luajit-noffi"
 heading("Layers", "")
-require "spec.bench.layers" (function(row)
-  report { what = row.name, ratio = row.ratio, bar = row.limit }
-  print("  " .. row.detail)
-end)
+io.stdout:flush()
+os.execute "spec/tools/lua luajit spec/bench/run.lua spec.bench.layers"
