@@ -27,7 +27,7 @@ def values(dtype, size):
 
 
 def linear():
-    return {"kind": "Linear", "I": draw.randint(1, 256), "C": draw.randint(1, 40)}, []
+    return {"kind": "Linear", "I": draw.randint(1, 256), "C": draw.randint(16, 40)}, []
 
 
 def convolution(kind):
@@ -94,7 +94,7 @@ with torch.no_grad():
                 weight = values(SAFETENSORS[dtype], size)
                 kept[str(k)] = (dtype, weight)
         layer.weight.copy_(torch.from_numpy(weight.astype("=f4")))
-        x = torch.randn(draw.randint(1, 3), case["I"], *(draw.randint(10, 13) for _ in shape))
+        x = torch.randn(draw.randint(1, 3) if shape else 16, case["I"], *(draw.randint(10, 13) for _ in shape))
         numpy.save(path("%d.x.npy" % k), x.numpy())
         numpy.save(path("%d.b.npy" % k), layer.bias.numpy())
         cases.append(case)
