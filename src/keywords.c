@@ -25,18 +25,6 @@ static int listlength(const idn_call *c, int arg, const char *what,
   return count;
 }
 
-/* Which of `names` the value is. */
-static int choose(const idn_call *c, int arg, const char *what,
-                  const char *const *names, const char *expects) {
-  int k = 0;
-  if (lua_type(c->L, arg) != LUA_TSTRING) expected(c, arg, what, expects);
-  while (strcmp(names[k], lua_tostring(c->L, arg)) != 0)
-    if (!names[++k]) expected(c, arg, what, expects);
-  if (strlen(names[k]) != lua_rawlen(c->L, arg))
-    expected(c, arg, what, expects);
-  return k;
-}
-
 static void readgain(idn_call *c, int arg) {
   if (lua_type(c->L, arg) != LUA_TNUMBER) expected(c, arg, "gain", "number");
   c->id.gain = idn_todouble(c->L, arg);
@@ -166,7 +154,7 @@ static void readcenter(idn_call *c, int arg) {
     readpositions(c, arg, expects);
     return;
   }
-  int higher = choose(c, arg, "center", names, expects);
+  int higher = idn_choose(c->L, arg, "center", names, expects);
   for (int d = 0; d < c->id.rank; d++)
     c->id.center[d] = idn_middle(c->id.size[d], higher);
 }
@@ -174,14 +162,14 @@ static void readcenter(idn_call *c, int arg) {
 static void readfit(idn_call *c, int arg) {
   static const char *const names[] = {"pad",   "tile",     "mean",
                                       "split", "hadamard", NULL};
-  c->id.fit =
-      (idn_fit)choose(c, arg, "fit", names,
-                      "\"pad\", \"tile\", \"mean\", \"split\" or \"hadamard\"");
+  c->id.fit = (idn_fit)idn_choose(
+      c->L, arg, "fit", names,
+      "\"pad\", \"tile\", \"mean\", \"split\" or \"hadamard\"");
 }
 
 static void readorder(idn_call *c, int arg) {
   static const char *const names[] = {"row", "col", NULL};
-  c->order = choose(c, arg, "order", names, "\"row\" or \"col\"");
+  c->order = idn_choose(c->L, arg, "order", names, "\"row\" or \"col\"");
 }
 
 /* The entry of the window for dimension `d`. */
