@@ -16,7 +16,7 @@ function safefile.file(members, data)
 end
 
 function safefile.entry(name, kind, shape, first, last)
-  return ('"%s":{"dtype":"%s","shape":[%s],"data_offsets":[%d,%d]}'):format(
+  return ('"%s":{"dtype":"%s","shape":[%s],"data_offsets":[%.0f,%.0f]}'):format(
     name, kind, shape, first, last)
 end
 
