@@ -311,11 +311,11 @@ end)
 
 describe("The core of a picture", function()
   it("checks whatever it is given", function()
-    local t = idinit(3, 3, 2)
+    local t = idinit(3, 3)
     for _, arguments in ipairs {
-      { n = 0 }, { 1 }, { "x", 1, 1 }, { t }, { t, 1 }, { t, 0, 1, 1 }, { t, 1, 10001, 1 },
-      { t, 1, 1 }, { t, 1, 1, 3 }, { t, 1, 1, 0 }, { t, 1, 1, 1.5 }, { t, 1, 1, NAN },
-      { t, 1, 1, "1" }, { t, 1, 1, 1, 1 }, { t, "1", 1, 1 }, { t, 1, -1 / 0, 1 },
+      { n = 0 }, { 1 }, { "x", 1, 1 }, { t }, { t, 1 }, { t, 0, 1 }, { t, 1, 10001 },
+      { t, 1.5, 1 }, { t, 1, NAN }, { t, "1", 1 }, { t, 1, -1 / 0 },
+      { idinit(3, 3, 2), 1, 1 }, { idinit.zeros(0, 3), 1, 1 },
     } do
       assert.has_error(function() core.spy(unpack(arguments)) end)
     end

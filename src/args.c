@@ -186,6 +186,16 @@ int idn_checkdimension(lua_State *L, int arg, int rank, int level) {
   return (int)d - 1;
 }
 
+void idn_checkdimensions(lua_State *L, int arg, int count, int rank, int *dims,
+                         int level) {
+  int is_taken[IDN_MAXRANK] = {0};
+  for (int k = 0; k < count; k++) {
+    int d = idn_checkdimension(L, arg + k, rank, level);
+    if (is_taken[d]++) idn_fail(L, level, "dimension %d is given twice", d + 1);
+    dims[k] = d;
+  }
+}
+
 int idn_choose(lua_State *L, int arg, const char *what,
                const char *const *names, const char *expects) {
   for (int k = 0; lua_type(L, arg) == LUA_TSTRING && names[k]; k++)

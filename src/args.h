@@ -85,6 +85,10 @@ void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level);
 /* The dimension at `arg`, counted from 0, of a tensor of `rank`. */
 int idn_checkdimension(lua_State *L, int arg, int rank, int level);
 
+/* Likewise `count` of them from `arg` on, each once. */
+void idn_checkdimensions(lua_State *L, int arg, int count, int rank, int *dims,
+                         int level);
+
 /* Which of `names` (closed by NULL) the string at `arg` is; raises "<what>:
    <expects> expected, got ..." if it is none. */
 int idn_choose(lua_State *L, int arg, const char *what,

@@ -32,8 +32,7 @@ static int tobytes(lua_State *L) {
                     idn_typename(type), idn_pushsize(L, t->rank, idn_size(t)));
   char *bytes = lua_newuserdata(L, (size_t)n), *to = bytes;
   t = idn_checktensor(L, 1, NULL, 1); /* a finalizer may have run */
-  idn_putelements(t->rank, idn_size(t), t->data, idn_stride(t), IDN_ROW, type,
-                  put, &to);
+  idn_putelements(idn_arrayof(t), IDN_ROW, type, put, &to);
   lua_pushlstring(L, bytes, (size_t)n);
   return 1;
 }

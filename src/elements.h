@@ -1,26 +1,26 @@
-/* What is done with all elements of strided buffers: filled, copied, compared.
-   Pure C: knows no Lua and allocates nothing. Strides count elements. */
+/* What is done with all elements of arrays: filled, copied, compared. Pure C:
+   knows no Lua and allocates nothing. Of two arrays the second one's size
+   counts. */
 #ifndef IDN_ELEMENTS_H
 #define IDN_ELEMENTS_H
 
-#include <stdint.h>
+#include "loop.h"
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
-void idn_fillelements(int rank, const int64_t *size, float *a,
-                      const int64_t *sa, float value);
+void idn_fillelements(idn_array a, float value);
 
 /* a = b, bit for bit. The two do not overlap. */
-void idn_copyelements(int rank, const int64_t *size, float *a,
-                      const int64_t *sa, const float *b, const int64_t *sb);
+void idn_copyelements(idn_array a, idn_array b);
 
-int idn_equalelements(int rank, const int64_t *size, const float *a,
-                      const int64_t *sa, const float *b, const int64_t *sb);
+/* What does so with a run. */
+idn_visit idn_copyrun;
+
+int idn_equalelements(idn_array a, idn_array b);
 
 /* The largest absolute difference of two elements; NaN if one of them, and not
    the other, is a NaN. Where both are, or are the same infinity, it is 0. */
-double idn_maxdiff(int rank, const int64_t *size, const float *a,
-                   const int64_t *sa, const float *b, const int64_t *sb);
+double idn_maxdiff(idn_array a, idn_array b);
 
 #pragma GCC visibility pop
 

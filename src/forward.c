@@ -153,13 +153,12 @@ static void addrun(const run *r, int64_t batch, int64_t n, float *y,
 }
 
 /* idn_visit's: adds all runs to n positions. */
-static int addruns(void *state, int64_t n, int64_t y, int64_t ystep, int64_t x,
-                   int64_t xstep) {
+static int addruns(void *state, int64_t n, float *y, int64_t ystep,
+                   const float *x, int64_t xstep) {
   const work *s = state;
   int64_t batch = s->pass->batch;
   for (const run *r = s->runs; r < s->runs + s->count; r++)
-    addrun(r, batch, n, s->y + y + r->out * batch, ystep,
-           s->x + x + r->in * batch, xstep);
+    addrun(r, batch, n, y + r->out * batch, ystep, x + r->in * batch, xstep);
   return 1;
 }
 
@@ -244,8 +243,8 @@ static void addtile(float *const y[TILE], const float *const x[TILE], int count,
 
 /* idn_visit's: adds a product to n positions, each of which counts once for
    each of the batch. */
-static int addproduct(void *state, int64_t n, int64_t ystart, int64_t ystep,
-                      int64_t xstart, int64_t xstep) {
+static int addproduct(void *state, int64_t n, float *ystart, int64_t ystep,
+                      const float *xstart, int64_t xstep) {
   const work *s = state;
   int64_t batch = s->pass->batch, rows = n * batch;
   int64_t ins = idn_ins(s->layer), outs = idn_outs(s->layer);
@@ -256,8 +255,8 @@ static int addproduct(void *state, int64_t n, int64_t ystart, int64_t ystep,
     for (int t = 0; t < TILE; t++) {
       int64_t k = m + (t < count ? t : 0);
       int64_t p = batch == 1 ? k : k / batch, b = k - p * batch;
-      x[t] = s->x + xstart + p * xstep + b;
-      y[t] = s->y + ystart + p * ystep + b;
+      x[t] = xstart + p * xstep + b;
+      y[t] = ystart + p * ystep + b;
     }
     for (int64_t o = 0; o < outs; o += WIDE, panel += ins * WIDE) {
       int width = outs - o < WIDE ? (int)(outs - o) : WIDE;
@@ -319,12 +318,12 @@ static void addtap(work *s, const float *from, const idn_loop *loop) {
   const idn_layer *l = s->layer;
   if (!s->panels) {
     listruns(s, from);
-    idn_runloop(loop, addruns, s);
+    idn_runloop(loop, s->y, s->x, addruns, s);
     return;
   }
   for (int64_t g = 0; g < l->groups; g++) {
     packpanels(s, from + g * s->pass->weight.group);
-    idn_runloop(loop, addproduct, s);
+    idn_runloop(loop, s->y, s->x, addproduct, s);
     s->y += idn_outs(l) * s->pass->batch;
     s->x += idn_ins(l) * s->pass->batch;
   }

@@ -205,7 +205,7 @@ static void torow(const call *c, int arg) {
 
 /* Pushes a tensor for the result. */
 static idn_tensor *pushresult(const call *c) {
-  idn_tensor *y = idn_trytensor(c->L, c->rank, c->size, IDN_ROW);
+  idn_tensor *y = idn_newtensor(c->L, c->rank, c->size, IDN_ROW, 0);
   if (!y)
     idn_fail(c->L, BLAME, "%s: %s", c->label,
              idn_pushnomemory(c->L, c->rank, c->size));

@@ -39,8 +39,9 @@ void idn_makeloop(idn_loop *l, int rank, const int64_t *size, const int64_t *a,
   merge(l);
 }
 
-int idn_runloop(const idn_loop *l, idn_visit *visit, void *state) {
-  int64_t at[IDN_MAXRANK] = {0}, a = 0, b = 0;
+int idn_runloop(const idn_loop *l, float *a, const float *b, idn_visit *visit,
+                void *state) {
+  int64_t at[IDN_MAXRANK] = {0};
   int last = l->rank - 1;
   if (last < 0) return 1;
   for (;;) {
@@ -56,4 +57,10 @@ int idn_runloop(const idn_loop *l, idn_visit *visit, void *state) {
     }
     if (d < 0) return 1;
   }
+}
+
+int idn_eachrun(idn_array a, idn_array b, idn_visit *visit, void *state) {
+  idn_loop l;
+  idn_makeloop(&l, b.rank, b.size, a.stride, b.stride);
+  return idn_runloop(&l, a.data, b.data, visit, state);
 }

@@ -21,13 +21,18 @@ typedef struct idn_loop {
 void idn_makeloop(idn_loop *l, int rank, const int64_t *size, const int64_t *a,
                   const int64_t *b);
 
-/* What is done with a run: `n` elements of each buffer, from the offsets a and
-   b on, `sa` and `sb` apart. Returns 0 to stop the loop. */
-typedef int idn_visit(void *state, int64_t n, int64_t a, int64_t sa, int64_t b,
-                      int64_t sb);
+/* What is done with a run: `n` elements of each buffer, `sa` and `sb` apart.
+   Returns 0 to stop the loop. */
+typedef int idn_visit(void *state, int64_t n, float *a, int64_t sa,
+                      const float *b, int64_t sb);
 
 /* Visits the runs in order of `a`. Returns 0 if it was stopped. */
-int idn_runloop(const idn_loop *l, idn_visit *visit, void *state);
+int idn_runloop(const idn_loop *l, float *a, const float *b, idn_visit *visit,
+                void *state);
+
+/* Makes a loop over two arrays, and runs it. The size is that of `b`; `a` may
+   be larger. */
+int idn_eachrun(idn_array a, idn_array b, idn_visit *visit, void *state);
 
 #pragma GCC visibility pop
 

@@ -72,7 +72,7 @@ const char *idn_loadnpy(lua_State *L, idn_transfer *f, int names) {
   const char *fault = readheader(L, f, h);
   if (fault) return fault;
   int order = h->fortran ? IDN_COL : IDN_ROW;
-  idn_tensor *t = idn_tryrawtensor(L, h->rank, h->size, order);
+  idn_tensor *t = idn_rawtensor(L, h->rank, h->size, order, 0);
   if (!t) return idn_pushnomemory(L, h->rank, h->size);
   return idn_readtensor(f, t, h->type, h->highfirst);
 }

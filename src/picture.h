@@ -3,15 +3,9 @@
 #ifndef IDN_PICTURE_H
 #define IDN_PICTURE_H
 
-#include <stdint.h>
+#include "size.h"
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
-
-/* A matrix of elements that lie anywhere; its extents are not 0. */
-typedef struct idn_plane {
-  const float *data;
-  int64_t size[2], stride[2];
-} idn_plane;
 
 /* Characters of 4 x 2 dots. `dots` are at least 1 and at most the extents of
    what is drawn. */
@@ -29,12 +23,12 @@ static inline int64_t idn_picturecolumns(const idn_picture *p) {
 
 /* Sets the dots of the cells that hold a non-zero, in a mask of zeros, and
    returns the number of non-zeros. Row r of n belongs to the cell
-   floor(r * dots / n), counted from 0; so do columns. */
-int64_t idn_draw(const idn_picture *picture, const idn_plane *plane);
+   floor(r * dots / n), counted from 0; so do columns. The plane has two
+   dimensions, and no extent of 0. */
+int64_t idn_draw(const idn_picture *picture, idn_array plane);
 
-/* The number of non-zeros among strided elements; rank <= IDN_MAXRANK. */
-int64_t idn_nonzeros(const float *data, int rank, const int64_t *size,
-                     const int64_t *stride);
+/* The number of non-zeros. */
+int64_t idn_nonzeros(idn_array a);
 
 #pragma GCC visibility pop
 

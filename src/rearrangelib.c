@@ -47,63 +47,54 @@ void idn_checkshift(lua_State *L, int arg, int rank, const int64_t *size,
   }
 }
 
-/* Copies src so that element p comes from p - shift. The dimensions from `d`
-   on are still to be cut in the part that wraps and the part that does not;
-   `part` is the size so far. */
-static void rotate(idn_tensor *dst, const idn_tensor *src, const int64_t *shift,
-                   int d, int64_t *part, int64_t to, int64_t from) {
-  for (; d < dst->rank && shift[d] == 0; d++) part[d] = dst->dim[d];
-  if (d == dst->rank) {
-    idn_copyelements(d, part, dst->data + to, idn_stride(dst), src->data + from,
-                     idn_stride(src));
+/* Copies `src` so that element p comes from p - shift. The dimensions from `d`
+   on are still to be cut in the part that does not wrap and the part that does;
+   `size`, that of `src`, is the part's so far. */
+static void rotate(idn_array dst, idn_array src, int64_t *size,
+                   const int64_t *shift, int d) {
+  while (d < src.rank && shift[d] == 0) d++;
+  if (d == src.rank) {
+    idn_copyelements(dst, src);
     return;
   }
-  int64_t s = shift[d], n = dst->dim[d];
-  part[d] = n - s;
-  rotate(dst, src, shift, d + 1, part, to + s * idn_stride(dst)[d], from);
-  part[d] = s;
-  rotate(dst, src, shift, d + 1, part, to, from + (n - s) * idn_stride(src)[d]);
+  int64_t s = shift[d], n = size[d];
+  size[d] = n - s;
+  rotate(idn_from(dst, d, s), src, size, shift, d + 1);
+  size[d] = s;
+  rotate(dst, idn_from(src, d, n - s), size, shift, d + 1);
+  size[d] = n;
 }
 
 static int circshift(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  int64_t shift[IDN_MAXRANK] = {0}, part[IDN_MAXRANK];
+  int64_t shift[IDN_MAXRANK], size[IDN_MAXRANK];
   lua_settop(L, 2);
   idn_checkshift(L, 2, t->rank, t->dim, shift, 1);
-  idn_tensor *shifted = idn_rawtensor(L, t->rank, t->dim, idn_newsorder(t), 1);
-  idn_checktensor(L, 1, NULL, 1);
-  if (t->numel > 0) rotate(shifted, t, shift, 0, part, 0, 0);
+  idn_tensor *made = idn_newlike(L, 1, 1);
+  memcpy(size, t->dim, (size_t)t->rank * sizeof *size);
+  idn_array from = {t->data, t->rank, size, idn_stride(t)};
+  if (t->numel > 0) rotate(idn_arrayof(made), from, size, shift, 0);
   return 1;
 }
 
 /* -- flip ---------------------------------------------------------------- */
 
-/* Reads the dimensions from argument 2 on, each of them once. */
-static void checkflip(lua_State *L, int rank, int *flipped) {
-  int top = lua_gettop(L);
-  if (top < 2) idn_fail(L, 1, "dimension expected, got nothing");
-  for (int arg = 2; arg <= top; arg++) {
-    int d = idn_checkdimension(L, arg, rank, 1);
-    if (flipped[d]) idn_fail(L, 1, "dimension %d is given twice", d + 1);
-    flipped[d] = 1;
-  }
-}
-
 /* Reads from the last element to the first along what is flipped. */
 static int flip(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  int flipped[IDN_MAXRANK] = {0};
-  int64_t back[IDN_MAXRANK], last = 0;
-  checkflip(L, t->rank, flipped);
-  idn_tensor *made = idn_rawtensor(L, t->rank, t->dim, idn_newsorder(t), 1);
-  idn_checktensor(L, 1, NULL, 1);
-  for (int d = 0; d < t->rank; d++) {
-    back[d] = flipped[d] ? -idn_stride(t)[d] : idn_stride(t)[d];
-    if (flipped[d]) last += (t->dim[d] - 1) * idn_stride(t)[d];
+  int dims[IDN_MAXRANK], count = lua_gettop(L) - 1;
+  int64_t stride[IDN_MAXRANK];
+  if (count < 1) idn_fail(L, 1, "dimension expected, got nothing");
+  idn_checkdimensions(L, 2, count, t->rank, dims, 1);
+  idn_tensor *made = idn_newlike(L, 1, 1);
+  idn_array from = idn_arrayof(t);
+  memcpy(stride, from.stride, (size_t)t->rank * sizeof *stride);
+  for (int k = 0; k < count && t->numel > 0; k++) {
+    from = idn_from(from, dims[k], t->dim[dims[k]] - 1);
+    stride[dims[k]] *= -1;
   }
-  if (t->numel > 0)
-    idn_copyelements(t->rank, t->dim, made->data, idn_stride(made),
-                     t->data + last, back);
+  from.stride = stride;
+  idn_copyelements(idn_arrayof(made), from);
   return 1;
 }
 
@@ -150,8 +141,7 @@ static int64_t join(lua_State *L, idn_tensor *joined, int k, int dim,
   const idn_tensor *t = lua_touserdata(L, -1);
   if (extent > joined->dim[dim] - at)
     idn_fail(L, 1, "the table of tensors has changed meanwhile");
-  idn_copyelements(t->rank, t->dim, joined->data + at * idn_stride(joined)[dim],
-                   idn_stride(joined), t->data, idn_stride(t));
+  idn_copyelements(idn_from(idn_arrayof(joined), dim, at), idn_arrayof(t));
   return extent;
 }
 

@@ -94,7 +94,7 @@ static const char *loadentry(lua_State *L, idn_transfer *f,
   int64_t size[IDN_MAXRANK];
   int rank = idn_stshape(e, size);
   pushspan(L, e->name);
-  idn_tensor *t = idn_tryrawtensor(L, rank, size, IDN_ROW);
+  idn_tensor *t = idn_rawtensor(L, rank, size, IDN_ROW, 0);
   if (!t) return idn_pushnomemory(L, rank, size);
   uint64_t start = IDN_ST_PRELUDE - 1 + h->textsize + e->begin;
   const char *fault = idn_seekdisk(&f->disk, start);

@@ -1,7 +1,5 @@
 #include "size.h"
 
-#include <string.h>
-
 int64_t idn_countelements(int rank, const int64_t *size) {
   int64_t most = PTRDIFF_MAX / (int64_t)sizeof(float), count = 1;
   int d = 0;
@@ -42,10 +40,4 @@ int idn_orderof(int rank, const int64_t *size, const int64_t *stride) {
     if (size[d] == 0) return IDN_ROW;
   if (arepacked(rank, size, stride, IDN_ROW)) return IDN_ROW;
   return arepacked(rank, size, stride, IDN_COL) ? IDN_COL : IDN_GAPS;
-}
-
-int idn_samesize(int rank, const int64_t *size, int otherrank,
-                 const int64_t *other) {
-  return rank == otherrank &&
-         memcmp(size, other, (size_t)rank * sizeof *size) == 0;
 }

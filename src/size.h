@@ -28,8 +28,18 @@ void idn_packstrides(int rank, const int64_t *size, int order, int64_t *stride);
    extent of 1 or where there is no element. */
 int idn_orderof(int rank, const int64_t *size, const int64_t *stride);
 
-int idn_samesize(int rank, const int64_t *size, int otherrank,
-                 const int64_t *other);
+/* Elements of a size that lie anywhere. */
+typedef struct idn_array {
+  float *data; /* the first one */
+  int rank;
+  const int64_t *size, *stride;
+} idn_array;
+
+/* The array from a position of dimension `d` on, counted from 0. */
+static inline idn_array idn_from(idn_array a, int d, int64_t position) {
+  a.data += position * a.stride[d];
+  return a;
+}
 
 #pragma GCC visibility pop
 

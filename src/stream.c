@@ -2,12 +2,10 @@
 
 #include "dtype.h"
 #include "elements.h"
-#include "loop.h"
 
 #define ROOM 2048 /* elements under way */
 
 typedef struct stream {
-  const float *data;
   int type;
   idn_put *put;
   void *state;
@@ -25,15 +23,14 @@ static int flush(stream *s) {
   return s->fault == NULL;
 }
 
-/* The runs come in order of `a`, the packed strides. */
-static int visit(void *state, int64_t n, int64_t a, int64_t sa, int64_t b,
+/* The runs come in order of packed strides, which is what `a` is for. */
+static int visit(void *state, int64_t n, float *a, int64_t sa, const float *b,
                  int64_t sb) {
-  static const int64_t one = 1;
   stream *s = state;
   (void)a, (void)sa;
   while (n > 0) {
     int64_t some = n < ROOM - s->count ? n : ROOM - s->count;
-    idn_copyelements(1, &some, s->block + s->count, &one, s->data + b, &sb);
+    idn_copyrun(NULL, some, s->block + s->count, 1, b, sb);
     s->count += some;
     b += some * sb;
     n -= some;
@@ -42,21 +39,20 @@ static int visit(void *state, int64_t n, int64_t a, int64_t sa, int64_t b,
   return 1;
 }
 
-const char *idn_putelements(int rank, const int64_t *size, const float *data,
-                            const int64_t *stride, int order, int type,
-                            idn_put *put, void *state) {
+const char *idn_putelements(idn_array a, int order, int type, idn_put *put,
+                            void *state) {
   stream s;
   int64_t packed[IDN_MAXRANK];
   idn_loop l;
-  if (idn_countelements(rank, size) == 0) return NULL; /* no strides to pack */
-  s.data = data;
+  if (idn_countelements(a.rank, a.size) == 0)
+    return NULL; /* no strides to pack */
   s.type = type;
   s.put = put;
   s.state = state;
   s.fault = NULL;
   s.count = 0;
-  idn_packstrides(rank, size, order, packed);
-  idn_makeloop(&l, rank, size, packed, stride);
-  if (idn_runloop(&l, visit, &s) && s.count > 0) flush(&s);
+  idn_packstrides(a.rank, a.size, order, packed);
+  idn_makeloop(&l, a.rank, a.size, packed, a.stride);
+  if (idn_runloop(&l, a.data, a.data, visit, &s) && s.count > 0) flush(&s);
   return s.fault;
 }

@@ -1,10 +1,11 @@
-/* The elements of a strided buffer as bytes of an element type, piece by piece.
+/* The elements of an array as bytes of an element type, piece by piece.
    Pure C: knows no Lua and allocates nothing. */
 #ifndef IDN_STREAM_H
 #define IDN_STREAM_H
 
 #include <stddef.h>
-#include <stdint.h>
+
+#include "size.h"
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
@@ -13,9 +14,8 @@ typedef const char *idn_put(void *state, const void *bytes, size_t n);
 
 /* Puts all elements in IDN_ROW or IDN_COL order, as dtype.h writes them in a
    type. Returns the first fault and puts nothing after it. */
-const char *idn_putelements(int rank, const int64_t *size, const float *data,
-                            const int64_t *stride, int order, int type,
-                            idn_put *put, void *state);
+const char *idn_putelements(idn_array a, int order, int type, idn_put *put,
+                            void *state);
 
 #pragma GCC visibility pop
 

@@ -101,12 +101,10 @@ static int into(lua_State *L) {
   if (c.rank == 0)
     idn_fail(L, 1, "destination: rank 1 or more expected, got rank 0");
   idn_readkeywords(&c);
-  if (c.rank != t->rank ||
-      memcmp(c.id.length, t->dim, (size_t)t->rank * sizeof *t->dim) != 0) {
-    const char *wanted = idn_pushsize(L, c.rank, c.id.length);
+  if (!idn_hassize(t, c.rank, c.id.length))
     idn_fail(L, 1, "destination: tensor of size %s expected, got size %s",
-             wanted, idn_pushsize(L, t->rank, t->dim));
-  }
+             idn_pushsize(L, c.rank, c.id.length),
+             idn_pushsize(L, t->rank, t->dim));
   idn_fill(t, 0);
   idn_writetaps(&c.id, idn_stride(t), t->data);
   lua_settop(L, 1);

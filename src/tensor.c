@@ -104,6 +104,7 @@ static idn_tensor *newheader(lua_State *L, int rank, size_t extra, int owns) {
   return t;
 }
 
+/* Likewise with elements; NULL where there is no memory for them. */
 static idn_tensor *make(lua_State *L, int rank, const int64_t *size, int order,
                         int zeroed) {
   int64_t numel = idn_countelements(rank, size);
@@ -134,28 +135,25 @@ static idn_tensor *make(lua_State *L, int rank, const int64_t *size, int order,
   return t;
 }
 
-idn_tensor *idn_trytensor(lua_State *L, int rank, const int64_t *size,
-                          int order) {
-  return make(L, rank, size, order, 1);
-}
-
 idn_tensor *idn_newtensor(lua_State *L, int rank, const int64_t *size,
                           int order, int level) {
   idn_tensor *t = make(L, rank, size, order, 1);
-  if (!t) idn_fail(L, level, "%s", idn_pushnomemory(L, rank, size));
+  if (!t && level) idn_fail(L, level, "%s", idn_pushnomemory(L, rank, size));
   return t;
-}
-
-idn_tensor *idn_tryrawtensor(lua_State *L, int rank, const int64_t *size,
-                             int order) {
-  return make(L, rank, size, order, 0);
 }
 
 idn_tensor *idn_rawtensor(lua_State *L, int rank, const int64_t *size,
                           int order, int level) {
   idn_tensor *t = make(L, rank, size, order, 0);
-  if (!t) idn_fail(L, level, "%s", idn_pushnomemory(L, rank, size));
+  if (!t && level) idn_fail(L, level, "%s", idn_pushnomemory(L, rank, size));
   return t;
+}
+
+idn_tensor *idn_newlike(lua_State *L, int arg, int level) {
+  const idn_tensor *t = idn_checktensor(L, arg, NULL, level);
+  idn_tensor *made = idn_rawtensor(L, t->rank, t->dim, idn_newsorder(t), level);
+  idn_checktensor(L, arg, NULL, level);
+  return made;
 }
 
 /* -- Sharing ------------------------------------------------------------- */

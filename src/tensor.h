@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "args.h"
 #include "elements.h"
@@ -36,19 +37,28 @@ static inline int idn_order(const idn_tensor *t) {
   return idn_orderof(t->rank, t->dim, idn_stride(t));
 }
 
+static inline int idn_hassize(const idn_tensor *t, int rank,
+                              const int64_t *size) {
+  return t->rank == rank &&
+         memcmp(t->dim, size, (size_t)rank * sizeof *size) == 0;
+}
+
 /* The order that a tensor made of this one's elements has. */
 static inline int idn_newsorder(const idn_tensor *t) {
   return idn_order(t) == IDN_COL ? IDN_COL : IDN_ROW;
 }
 
+static inline idn_array idn_arrayof(const idn_tensor *t) {
+  return (idn_array){t->data, t->rank, t->dim, idn_stride(t)};
+}
+
 static inline void idn_fill(idn_tensor *t, float value) {
-  idn_fillelements(t->rank, t->dim, t->data, idn_stride(t), value);
+  idn_fillelements(idn_arrayof(t), value);
 }
 
 /* Copies between tensors of one size that share no element. */
 static inline void idn_copy(idn_tensor *to, const idn_tensor *from) {
-  idn_copyelements(to->rank, to->dim, to->data, idn_stride(to), from->data,
-                   idn_stride(from));
+  idn_copyelements(idn_arrayof(to), idn_arrayof(from));
 }
 
 /* Adds functions to the table at the top. Every C function that Lua can call
@@ -80,24 +90,19 @@ idn_tensor *idn_totensor(lua_State *L, int arg);
    names the argument, or is NULL for a method's self. */
 idn_tensor *idn_checktensor(lua_State *L, int arg, const char *what, int level);
 
-/* Pushes a new tensor of zeros. Raises at `level` where memory is short.
-   `rank` <= IDN_MAXRANK, extents >= 0. [-0, +1] */
+/* Pushes a new tensor of zeros. Where memory is short it raises at `level` or,
+   if that is 0, pushes nothing and returns NULL. `rank` <= IDN_MAXRANK, extents
+   >= 0. [-0, +1] */
 idn_tensor *idn_newtensor(lua_State *L, int rank, const int64_t *size,
                           int order, int level);
 
-/* Likewise, but pushes and returns nothing where there is no memory for the
-   elements. [-0, +(0|1)] */
-idn_tensor *idn_trytensor(lua_State *L, int rank, const int64_t *size,
-                          int order);
-
-/* Likewise, but the elements can be anything, as those of the next one. */
-idn_tensor *idn_tryrawtensor(lua_State *L, int rank, const int64_t *size,
-                             int order);
-
-/* Like idn_newtensor, but the elements can be anything: all of them are to be
-   written before a script gets to see them. [-0, +1] */
+/* Likewise, but the elements can be anything: all of them are to be written
+   before a script gets to see them. */
 idn_tensor *idn_rawtensor(lua_State *L, int rank, const int64_t *size,
                           int order, int level);
+
+/* So one for the elements of the tensor at `arg`, which still is one then. */
+idn_tensor *idn_newlike(lua_State *L, int arg, int level);
 
 /* Pushes a tensor that shares the elements of the one at `parent`, `offset`
    elements from its first on, and keeps them alive. [-0, +1] */

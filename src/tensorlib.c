@@ -72,13 +72,11 @@ static int overlap(const idn_tensor *t, const idn_tensor *u) {
   return t->data < spanend(u) && u->data < spanend(t);
 }
 
-/* dst = src by way of a copy, for tensors that may share elements. */
-static void copyacross(lua_State *L, idn_tensor *dst, const idn_tensor *src,
-                       int level) {
-  int order = idn_newsorder(src);
-  idn_tensor *copy = idn_rawtensor(L, src->rank, src->dim, order, level);
-  if (!src->data || !dst->data) idn_fail(L, level, "tensor has been finalized");
-  idn_copy(copy, src);
+/* dst = the tensor at `arg` by way of a copy, for what may share elements. */
+static void copyacross(lua_State *L, idn_tensor *dst, int arg, int level) {
+  idn_tensor *copy = idn_newlike(L, arg, level);
+  if (!dst->data) idn_fail(L, level, "tensor has been finalized");
+  idn_copy(copy, lua_touserdata(L, arg));
   idn_copy(dst, copy);
   lua_pop(L, 1);
 }
@@ -90,11 +88,10 @@ static const idn_tensor *checksame(lua_State *L, const idn_tensor *t, int arg,
   const idn_tensor *u = idn_totensor(L, arg);
   if (!u)
     idn_fail(L, level, "%s expected, got %s", expects, idn_pushgot(L, arg));
-  if (!idn_samesize(t->rank, t->dim, u->rank, u->dim)) {
-    const char *expected = idn_pushsize(L, t->rank, t->dim);
-    idn_fail(L, level, "tensor of size %s expected, got size %s", expected,
+  if (!idn_hassize(u, t->rank, t->dim))
+    idn_fail(L, level, "tensor of size %s expected, got size %s",
+             idn_pushsize(L, t->rank, t->dim),
              idn_pushsize(L, u->rank, u->dim));
-  }
   return u;
 }
 
@@ -110,7 +107,7 @@ void idn_assign(lua_State *L, idn_tensor *dst, int arg, int level) {
   const idn_tensor *src =
       checksame(L, dst, arg, "number, tensor or nested tables", level);
   if (overlap(dst, src))
-    copyacross(L, dst, src, level);
+    copyacross(L, dst, arg, level);
   else
     idn_copy(dst, src);
 }
@@ -126,21 +123,16 @@ static int copy(lua_State *L) {
   return 1;
 }
 
-static void pushcopy(lua_State *L, int order) {
-  const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  idn_tensor *made = idn_rawtensor(L, t->rank, t->dim, order, 1);
-  idn_copy(made, idn_checktensor(L, 1, NULL, 1));
-}
-
 static int clone(lua_State *L) {
-  pushcopy(L, idn_newsorder(idn_checktensor(L, 1, NULL, 1)));
+  const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  idn_copy(idn_newlike(L, 1, 1), t);
   return 1;
 }
 
 static int contiguous(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  if (idn_order(t) == IDN_GAPS) return clone(L);
   lua_settop(L, 1);
-  if (idn_order(t) == IDN_GAPS) pushcopy(L, IDN_ROW);
   return 1;
 }
 
@@ -161,18 +153,15 @@ static int zeros(lua_State *L) {
 static int equal(lua_State *L) {
   const idn_tensor *t = idn_totensor(L, 1), *u = idn_totensor(L, 2);
   if (!t && !u) idn_checktensor(L, 1, NULL, 1);
-  lua_pushboolean(L,
-                  t && u && idn_samesize(t->rank, t->dim, u->rank, u->dim) &&
-                      idn_equalelements(t->rank, t->dim, t->data, idn_stride(t),
-                                        u->data, idn_stride(u)));
+  lua_pushboolean(L, t && u && idn_hassize(u, t->rank, t->dim) &&
+                         idn_equalelements(idn_arrayof(t), idn_arrayof(u)));
   return 1;
 }
 
 static int maxdiff(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
   const idn_tensor *u = checksame(L, t, 2, "tensor", 1);
-  lua_pushnumber(L, idn_maxdiff(t->rank, t->dim, t->data, idn_stride(t),
-                                u->data, idn_stride(u)));
+  lua_pushnumber(L, idn_maxdiff(idn_arrayof(t), idn_arrayof(u)));
   return 1;
 }
 

@@ -39,40 +39,14 @@ static int checkself(lua_State *L) {
 /* nonzeros(t) */
 static int nonzeros(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 2);
-  int64_t count = idn_nonzeros(t->data, t->rank, idn_size(t), idn_stride(t));
-  lua_pushnumber(L, (lua_Number)count);
+  lua_pushnumber(L, (lua_Number)idn_nonzeros(idn_arrayof(t)));
   return 1;
 }
 
-/* The matrix whose indices past the second are the arguments from `arg` on;
-   a vector is a column. */
-static void checkplane(lua_State *L, const idn_tensor *t, int arg,
-                       idn_plane *plane) {
-  int fixed = t->rank > 2 ? t->rank - 2 : 0;
-  int count = lua_gettop(L) - arg + 1;
-  if (count < 0) count = 0;
-  if (count != fixed)
-    idn_fail(L, 2, "%d indices expected, got %d", fixed, count);
-  plane->data = t->data;
-  for (int d = 0; d < 2; d++) {
-    plane->size[d] = d < t->rank ? idn_size(t)[d] : 1;
-    plane->stride[d] = d < t->rank ? idn_stride(t)[d] : 1;
-  }
-  for (int d = 2; d < t->rank; d++) {
-    int64_t i;
-    if (!idn_tointeger(L, arg + d - 2, &i) || i < 1 || i > idn_size(t)[d])
-      idn_fail(L, 2, "index %s out of range [1, %s] in dimension %d",
-               idn_pushgot(L, arg + d - 2),
-               idn_pushnumber(L, (double)idn_size(t)[d]), d + 1);
-    plane->data += (i - 1) * idn_stride(t)[d];
-  }
-}
-
-static int64_t checkroom(lua_State *L, int arg, const char *what) {
-  int64_t n;
-  if (!idn_tointeger(L, arg, &n) || n < 1 || n > MAX_CHARACTERS)
-    idn_fail(L, 2, "%s: integer in range [1, %d] expected, got %s", what,
-             MAX_CHARACTERS, idn_pushgot(L, arg));
+static int64_t checkroom(lua_State *L, int arg) {
+  int64_t n = 0;
+  luaL_argcheck(L, idn_tointeger(L, arg, &n) && n >= 1 && n <= MAX_CHARACTERS,
+                arg, "room expected");
   return n;
 }
 
@@ -88,31 +62,28 @@ static void pushline(lua_State *L, const unsigned char *mask, int64_t count) {
   luaL_pushresult(&b);
 }
 
-/* spy(t, rows, columns, i3, ..., ik): a table of lines of Braille, at most
-   `rows` of them of at most `columns` characters, and the number of non-zeros
-   in what they show. */
+/* spy(t, rows, columns): of a matrix or a column, which is not empty, a table
+   of lines of Braille, at most `rows` of them of at most `columns` characters,
+   and the number of non-zeros. */
 static int spy(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 2);
-  int64_t rows = checkroom(L, 2, "rows");
-  int64_t columns = checkroom(L, 3, "columns");
-  idn_plane plane;
+  int64_t rows = checkroom(L, 2), columns = checkroom(L, 3);
+  int64_t size[] = {1, 1}, stride[] = {1, 1};
+  idn_array plane = {t->data, 2, size, stride};
   idn_picture picture;
-  checkplane(L, t, 4, &plane);
-  if (plane.size[0] == 0 || plane.size[1] == 0) {
-    lua_newtable(L);
-    lua_pushnumber(L, 0);
-    return 2;
+  luaL_argcheck(L, t->rank <= 2 && t->numel > 0, 1, "matrix expected");
+  for (int d = 0; d < t->rank; d++) {
+    size[d] = t->dim[d];
+    stride[d] = idn_stride(t)[d];
   }
-  picture.dots[0] = plane.size[0] < 4 * rows ? plane.size[0] : 4 * rows;
-  picture.dots[1] = plane.size[1] < 2 * columns ? plane.size[1] : 2 * columns;
+  picture.dots[0] = size[0] < 4 * rows ? size[0] : 4 * rows;
+  picture.dots[1] = size[1] < 2 * columns ? size[1] : 2 * columns;
   rows = idn_picturerows(&picture);
   columns = idn_picturecolumns(&picture);
   picture.mask = lua_newuserdata(L, (size_t)(rows * columns));
   memset(picture.mask, 0, (size_t)(rows * columns));
-  /* The allocation may have run finalizers, and one of them may have run that
-     of the tensor. */
-  idn_checktensor(L, 1, NULL, 2);
-  int64_t count = idn_draw(&picture, &plane);
+  idn_checktensor(L, 1, NULL, 2); /* a finalizer may have run */
+  int64_t count = idn_draw(&picture, plane);
   lua_createtable(L, (int)rows, 0);
   for (int64_t r = 0; r < rows; r++) {
     pushline(L, picture.mask + r * columns, columns);

@@ -98,6 +98,5 @@ const char *idn_puttransfer(void *f, const void *bytes, size_t n) {
 
 const char *idn_writetensor(idn_transfer *f, const idn_tensor *t, int order,
                             int type) {
-  return idn_putelements(t->rank, idn_size(t), t->data, idn_stride(t), order,
-                         type, idn_puttransfer, f);
+  return idn_putelements(idn_arrayof(t), order, type, idn_puttransfer, f);
 }

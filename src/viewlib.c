@@ -38,10 +38,9 @@ static void infer(lua_State *L, const idn_tensor *t, int rank, int64_t *size,
     return;
   }
   size[k] = -1;
-  const char *from = idn_pushsize(L, t->rank, t->dim);
   idn_fail(L, 1, "size that divides the %s elements of %s expected, got %s",
-           idn_pushnumber(L, (double)t->numel), from,
-           idn_pushsize(L, rank, size));
+           idn_pushnumber(L, (double)t->numel),
+           idn_pushsize(L, t->rank, t->dim), idn_pushsize(L, rank, size));
 }
 
 /* Reads the size from argument 2 on, in which one extent may be -1. */
@@ -64,21 +63,18 @@ static int reshape(lua_State *L) {
   int64_t size[IDN_MAXRANK], stride[IDN_MAXRANK] = {0};
   int rank = lua_gettop(L) - 1;
   checknewsize(L, t, rank, size);
-  int64_t numel = idn_countelements(rank, size);
-  if (numel != t->numel) {
-    const char *from = idn_pushsize(L, t->rank, t->dim);
+  if (idn_countelements(rank, size) != t->numel)
     idn_fail(L, 1, "size with the %s elements of %s expected, got %s",
-             idn_pushnumber(L, (double)t->numel), from,
-             idn_pushsize(L, rank, size));
-  }
+             idn_pushnumber(L, (double)t->numel),
+             idn_pushsize(L, t->rank, t->dim), idn_pushsize(L, rank, size));
   if (t->numel == 0 || restride(t, rank, size, stride)) {
     idn_newview(L, 1, rank, size, stride, 0);
   } else {
     idn_tensor *made = idn_rawtensor(L, rank, size, IDN_ROW, 1);
     idn_checktensor(L, 1, NULL, 1);
     idn_packstrides(t->rank, t->dim, IDN_ROW, stride);
-    idn_copyelements(t->rank, t->dim, made->data, stride, t->data,
-                     idn_stride(t));
+    idn_array to = {made->data, t->rank, t->dim, stride};
+    idn_copyelements(to, idn_arrayof(t));
   }
   return 1;
 }
@@ -100,16 +96,11 @@ static int pushpermuted(lua_State *L, const int *from) {
 /* t:permute(d1, ..., dk): each dimension once. */
 static int permute(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  int from[IDN_MAXRANK], is_taken[IDN_MAXRANK] = {0};
-  int count = lua_gettop(L) - 1;
+  int from[IDN_MAXRANK], count = lua_gettop(L) - 1;
   if (count != t->rank)
     idn_fail(L, 1, "%d %s expected, got %d", (int)t->rank,
              t->rank == 1 ? "dimension" : "dimensions", count);
-  for (int k = 0; k < count; k++) {
-    from[k] = idn_checkdimension(L, k + 2, t->rank, 1);
-    if (is_taken[from[k]]++)
-      idn_fail(L, 1, "dimension %d is given twice", from[k] + 1);
-  }
+  idn_checkdimensions(L, 2, count, t->rank, from, 1);
   return pushpermuted(L, from);
 }
 

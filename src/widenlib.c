@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "lib.h"
-#include "loop.h"
 #include "taps.h"
 
 /* A widening of dimension `d`, in each of `groups` blocks, of which one has
@@ -12,70 +11,61 @@ typedef struct widening {
   int d;
   idn_fit fit;
   int64_t groups, before, after;
+  int64_t size[IDN_MAXRANK]; /* of what is copied */
 } widening;
 
 /* -- Copying what is shared out ------------------------------------------ */
 
 /* Each element times `factor`, divided by `divisor`, and rounded once. */
-typedef struct scaled {
-  float *to;
-  const float *from;
+typedef struct share {
   double factor, divisor;
-} scaled;
+} share;
 
-static int scale(void *state, int64_t n, int64_t a, int64_t sa, int64_t b,
+static int scale(void *state, int64_t n, float *a, int64_t sa, const float *b,
                  int64_t sb) {
-  const scaled *s = state;
-  float *to = s->to + a;
-  const float *from = s->from + b;
+  const share *s = state;
   double factor = s->factor, divisor = s->divisor;
   if (divisor == 1) {
     for (int64_t k = 0; k < n; k++)
-      to[k * sa] = (float)((double)from[k * sb] * factor);
+      a[k * sa] = (float)((double)b[k * sb] * factor);
   } else {
     for (int64_t k = 0; k < n; k++)
-      to[k * sa] = (float)((double)from[k * sb] / divisor);
+      a[k * sa] = (float)((double)b[k * sb] / divisor);
   }
   return 1;
 }
 
-/* The share of the r-th of `count` copies: that of a tap. */
-static void share(scaled *s, idn_fit fit, int64_t r, int64_t count) {
-  s->factor = fit == IDN_SPLIT ? idn_share(fit, 1, r, count) : 1;
-  s->divisor = fit == IDN_MEAN ? (double)count : 1;
+/* Copies the elements [first, last) of a block for the r-th of `count` times:
+   the share of a copy is that of a tap. */
+static void copypart(widening *w, idn_array to, idn_array from, int64_t first,
+                     int64_t last, int64_t r, int64_t count) {
+  share s = {1, 1};
+  if (w->fit == IDN_SPLIT) s.factor = idn_share(w->fit, 1, r, count);
+  if (w->fit == IDN_MEAN) s.divisor = (double)count;
+  w->size[w->d] = last - first;
+  from = idn_from(from, w->d, first);
+  to = idn_from(to, w->d, (r - 1) * w->before + first);
+  if (w->fit == IDN_MEAN || w->fit == IDN_SPLIT)
+    idn_eachrun(to, from, scale, &s);
+  else
+    idn_copyelements(to, from);
 }
 
-/* Copies the elements [first, last) of a block's dimension, `from` elements
-   behind the source's first, for the r-th of `count` times. */
-static void copypart(const widening *w, idn_tensor *to, const idn_tensor *from,
-                     int64_t group, int64_t first, int64_t last, int64_t r,
-                     int64_t count) {
-  int64_t size[IDN_MAXRANK];
-  const int64_t *sa = idn_stride(to), *sb = idn_stride(from);
-  int64_t at = group * w->after + (r - 1) * w->before + first;
-  if (first >= last) return;
-  memcpy(size, from->dim, (size_t)from->rank * sizeof *size);
-  size[w->d] = last - first;
-  scaled s = {.to = to->data + at * sa[w->d],
-              .from = from->data + (group * w->before + first) * sb[w->d]};
-  if (w->fit != IDN_MEAN && w->fit != IDN_SPLIT) {
-    idn_copyelements(from->rank, size, s.to, sa, s.from, sb);
-    return;
+/* Where copies do not come out even, the first elements have one more than the
+   others. Only those of a split differ: else what is there is doubled. */
+static void widenblock(widening *w, idn_array to, idn_array from) {
+  int64_t count = w->after / w->before, more = w->after % w->before, n;
+  int64_t made = w->fit == IDN_SPLIT ? count + 1 : 1;
+  for (int64_t r = 1; r <= made; r++) {
+    copypart(w, to, from, 0, more, r, count + 1);
+    if (r <= count) copypart(w, to, from, more, w->before, r, count);
   }
-  idn_loop l;
-  share(&s, w->fit, r, count);
-  idn_makeloop(&l, from->rank, size, sa, sb);
-  idn_runloop(&l, scale, &s);
-}
-
-/* The first elements of a block have one copy more than the others where the
-   copies do not come out even. */
-static void copyblock(const widening *w, idn_tensor *to, const idn_tensor *from,
-                      int64_t group) {
-  int64_t count = w->after / w->before, more = w->after % w->before;
-  for (int64_t r = 1; r <= count + 1; r++) {
-    copypart(w, to, from, group, 0, more, r, count + 1);
-    if (r <= count) copypart(w, to, from, group, more, w->before, r, count);
+  from.data = to.data;
+  from.stride = to.stride;
+  if (w->fit == IDN_SPLIT || w->fit == IDN_PAD) return;
+  for (int64_t done = w->before; done < w->after; done += n) {
+    w->size[w->d] = n = w->after - done < done ? w->after - done : done;
+    idn_copyelements(idn_from(to, w->d, done), from);
   }
 }
 
@@ -119,22 +109,20 @@ static widening checkwidening(lua_State *L, const idn_tensor *t,
 
 static int widen(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  int64_t size[IDN_MAXRANK];
+  int64_t extent;
   lua_settop(L, 5);
-  widening w = checkwidening(L, t, &size[0]);
-  int64_t extent = size[0];
-  memcpy(size, t->dim, (size_t)t->rank * sizeof *size);
-  size[w.d] = extent;
-  idn_tensor *(*make)(lua_State *, int, const int64_t *, int, int) =
-      w.fit == IDN_PAD ? idn_newtensor : idn_rawtensor;
-  idn_tensor *wide = make(L, t->rank, size, idn_newsorder(t), 1);
+  widening w = checkwidening(L, t, &extent);
+  memcpy(w.size, t->dim, (size_t)t->rank * sizeof *w.size);
+  w.size[w.d] = extent;
+  idn_tensor *wide =
+      w.fit == IDN_PAD ? idn_newtensor(L, t->rank, w.size, idn_newsorder(t), 1)
+                       : idn_rawtensor(L, t->rank, w.size, idn_newsorder(t), 1);
   idn_checktensor(L, 1, NULL, 1);
-  for (int64_t g = 0; g < w.groups && wide->numel > 0 && w.before > 0; g++) {
-    if (w.fit == IDN_PAD)
-      copypart(&w, wide, t, g, 0, w.before, 1, 1);
-    else
-      copyblock(&w, wide, t, g);
-  }
+  idn_array to = idn_arrayof(wide);
+  idn_array from = {t->data, t->rank, w.size, idn_stride(t)};
+  for (int64_t g = 0; g < w.groups && wide->numel > 0 && w.before > 0; g++)
+    widenblock(&w, idn_from(to, w.d, g * w.after),
+               idn_from(from, w.d, g * w.before));
   return 1;
 }
 

@@ -100,8 +100,8 @@ end
 -- The k-th slice below its label.
 local function sliceof(t, size, k, grid)
   local indices = labels.indices(size, k)
-  local picture = core.spy(t, grid.rows, grid.columns, unpack(indices))
-  local lines = framed(picture, grid.columns)
+  local slice = t[{ {}, {}, unpack(indices) }]
+  local lines = framed(core.spy(slice, grid.rows, grid.columns), grid.columns)
   insert(lines, 1, labels.slice(indices, grid.tile))
   return lines
 end
