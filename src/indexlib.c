@@ -188,22 +188,41 @@ static void pushentry(lua_State *L, const idn_tensor *t, int64_t i) {
 
 static int access(lua_State *L);
 
+/* The element whose indices the table at 2 lists, or NULL where that takes a
+   closer look. Leaves values on the stack. */
+static float *listed(lua_State *L, const idn_tensor *t) {
+  enum { MOST = 8 }; /* values that every stack has room for */
+  int64_t offset = 0, i;
+  if (t->rank > MOST || lua_rawlen(L, 2) != (size_t)t->rank) return NULL;
+  for (int d = 0; d < t->rank; d++) {
+    lua_rawgeti(L, 2, d + 1);
+    if (!idn_tointeger(L, -1, &i) || i < 1 || i > t->dim[d]) return NULL;
+    offset += (i - 1) * idn_stride(t)[d];
+  }
+  return t->data + offset;
+}
+
 /* t[key]: a method, an element or a view. The methods are the upvalue
    behind the common ones. */
 static int getindex(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
+  const float *p;
   selection s;
   switch (lua_type(L, 2)) {
   case LUA_TSTRING:
-    lua_settop(L, 2);
-    if (strcmp(lua_tostring(L, 2), "_access") == 0)
+    lua_pushvalue(L, 2);
+    lua_rawget(L, lua_upvalueindex(IDN_UPVALUES + 1));
+    if (lua_isnil(L, -1) && strcmp(lua_tostring(L, 2), "_access") == 0)
       idn_pushfunction(L, access);
-    else
-      lua_rawget(L, lua_upvalueindex(IDN_UPVALUES + 1));
     return 1;
   case LUA_TTABLE:
-    readslice(L, &s, t);
-    return pushselection(L, &s);
+    p = listed(L, t);
+    if (!p) {
+      readslice(L, &s, t);
+      return pushselection(L, &s);
+    }
+    lua_pushnumber(L, *p);
+    return 1;
   default:
     if (t->rank == 0) badcount(L, t, 1);
     int64_t i = checkindex(L, t, 2, 0);
