@@ -26,7 +26,7 @@ local foreign = require "idinit.foreign"
 local error, ipairs, pcall, require = error, ipairs, pcall, require
 local rawequal, rawget = rawequal, rawget
 local select, setmetatable, type = select, setmetatable, type
-local loadstring, concat, min = loadstring, table.concat, math.min
+local loadstring, concat, max, min = loadstring, table.concat, math.max, math.min
 local format, gsub = string.format, string.gsub
 
 local header = foreign.header
@@ -175,46 +175,47 @@ end
 --- which has no view of that row. Views are userdata, which a trace cannot make,
 --- and so are kept in r[VIEWS]. (FFI structs in their place would be optimised
 --- away but keep nothing alive; tables would escape.)
-local function viewmaker(index, records, is_tensor)
-  local weak, held = { __mode = "v" }, {}
+local function viewmaker(index, records)
+  local weak, held, count = { __mode = "v" }, {}, 0 -- luacheck: ignore 241
 
   --- Views are kept weakly. But where the Lua heap is small, making a thousand
   --- is enough for the collector to take all of them away, and the next sweep
   --- would make them anew. So they are held until one collection has seen, and
   --- counted, them.
-  local function release() held = {} end
+  local function release() held, count = {}, 0 end
 
-  --- Adds row i. A finalizer, which runs where anything is made, may finalize
-  --- the view, and then it is not added, or t, and then there is none.
-  local function addrow(t, r, views, i)
-    local made, view = pcall(index, t, i)
-    if not made then return end
-    local record = r[ACCESS].row(r, i)
-    if #held == 0 then ffi.gc(ffi.new "char[1]", release) end
-    held[#held + 1] = view
-    if is_tensor(view) then views[i], records[view] = view, record end
-    return view
+  --- Adds rows from i, which is not there, to last. Returns the view of row i.
+  local function addrows(t, r, views, i, last)
+    local row, first = r[ACCESS].row, nil
+    for k = i, last, last < i and -1 or 1 do
+      if not records[views[k]] then
+        local view = index(t, k)
+        if count == 0 then ffi.gc(ffi.new "char[1]", release) end
+        count = count + 1
+        held[count], views[k], records[view] = view, view, row(r, k)
+        first = first or view
+      end
+      views.last = k
+    end
+    return first
   end
 
   local function make(t, r, i)
     local extent, views = r[FIXED + 1], r[VIEWS]
     if not (i >= 1 and i <= extent and i % 1 == 0) then return index(t, i) end
-    if views == NONE then views = setmetatable(tablenew(extent, 4), weak) end
-    local step = i - (views.last or i)
-    r[VIEWS], views.last = views, i
-    local view = addrow(t, r, views, i)
-    if step == 1 or step == -1 then
-      local last = step == 1 and min(i + BLOCK, extent) or (i > BLOCK and i - BLOCK or 1)
-      for k = i + step, last, step do
-        if not records[views[k]] then addrow(t, r, views, k) end
-        views.last = k
-      end
+    if views == NONE then
+      views = setmetatable(tablenew(extent, 4), weak)
+      r[VIEWS] = views
     end
-    if view then return view end
+    local step, last = i - (views.last or i), i
+    if step == 1 then last = min(i + BLOCK, extent) end
+    if step == -1 then last = max(i - BLOCK, 1) end
+    local made, view = pcall(addrows, t, r, views, i, last)
+    if made then return view end
     return index(t, i) -- blames the script
   end
 
-  for _, f in ipairs { release, addrow, make } do jitoff(f) end
+  for _, f in ipairs { release, addrows, make } do jitoff(f) end
   return make
 end
 
@@ -240,7 +241,7 @@ if not outline or not watch(records) then return false end
 local integers = ffi.typeof "int32_t *"
 local methods, set = core.methods, core.methods.set
 local function is_live(t) return outline(t) ~= nil end
-local makeview = viewmaker(index, records, is_live)
+local makeview = viewmaker(index, records)
 
 --- Returns nothing for what is no tensor, or none for the fast path.
 local function enter(t, rank, base, extent, ...)
