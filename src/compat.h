@@ -117,6 +117,15 @@ static inline int idn_gcrunning(lua_State *L) {
 #endif
 }
 
+/* Has the collector finish its cycle, or go through one, and tells whether it
+   did. Before 5.2 that takes two thirds of a full collection, which begins with
+   a sweep that finds nothing. */
+#if LUA_VERSION_NUM < 502
+#define idn_finishcycle(L) lua_gc(L, LUA_GCSTEP, 1 << 21)
+#else
+#define idn_finishcycle(L) 0
+#endif
+
 /* What an owner of a block more counts for. Garbage with a finalizer outlives
    the collection that finds it, and Lua 5.3 takes it for live when it decides
    on the next one, which comes later each time unless it is called for. */

@@ -116,7 +116,10 @@ static size_t limit(lua_State *L, const idn_heap *heap) {
   return garbage < SIZE_MAX ? (size_t)garbage : SIZE_MAX;
 }
 
+/* A cycle that was under way may find too little. */
 static int fullcollection(lua_State *L) {
+  const idn_heap *heap = lua_touserdata(L, 1);
+  if (idn_finishcycle(L) && heap->held < heap->trigger) return 0;
   lua_gc(L, LUA_GCCOLLECT, 0);
   return 0;
 }
@@ -128,8 +131,9 @@ static void collect(lua_State *L, idn_heap *heap) {
   heap->trigger = limit(L, heap);
   if (heap->held < heap->trigger) return;
   lua_pushcfunction(L, fullcollection); /* may raise on some Luas */
+  lua_pushlightuserdata(L, heap);
   heap->collecting = 1;
-  int status = lua_pcall(L, 0, 0, 0);
+  int status = lua_pcall(L, 1, 0, 0);
   heap->collecting = 0;
   heap->live = heap->held;
   heap->trigger = limit(L, heap);
