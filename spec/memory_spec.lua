@@ -129,10 +129,13 @@ describe("Memory #once #native", function()
   ]]
 
   -- Runs code in another Lua of this kind, with at most `limit` MiB of address
-  -- space, and returns what it printed.
+  -- space, and returns what it printed. There large blocks have pages of their own,
+  -- as glibc begins with: else what fits depends on the gaps between them.
   local function run(code, limit)
     local command = child.lua() .. " -e " .. child.quote(START .. code)
-    if limit then command = ("ulimit -v %d && %s"):format(limit * 1024, command) end
+    if limit then
+      command = ("ulimit -v %d && MALLOC_MMAP_THRESHOLD_=1000000 %s"):format(limit * 1024, command)
+    end
     return child.must(command)
   end
 
@@ -260,7 +263,7 @@ describe("Memory #once #native", function()
     local first = tonumber(counts:match "%d+")
     assert.is_true(first > 20, counts)
     for n in counts:gmatch "%d+" do
-      assert.is_true(math.abs(n - first) <= first / 10, counts)
+      assert.is_true(math.abs(n - first) <= 3, counts)
     end
   end)
 
