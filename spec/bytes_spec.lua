@@ -137,7 +137,7 @@ describe("t:tobytes", function()
     local t = idinit(2)
     for _, name in ipairs { "u8", "bool", "i64", "F32", "" } do
       fails(function() local bytes = t:tobytes(name) return bytes end,
-        "dtype: one of f16, bf16, f32, f64 expected", ('got string "%s"'):format(name))
+        "dtype: one of bf16, f16, f32, f64 expected", ('got string "%s"'):format(name))
     end
     fails(function() t.tobytes(nil) end, "tensor expected, got nil")
     fails(function() t.tobytes({}) end, "tensor expected, got table")

@@ -196,12 +196,34 @@ void idn_checkdimensions(lua_State *L, int arg, int count, int rank, int *dims,
   }
 }
 
-int idn_choose(lua_State *L, int arg, const char *what,
-               const char *const *names, const char *expects) {
+/* Pushes "one of a, b, c". [-0, +1] */
+static const char *pushoneof(lua_State *L, const char *const *names) {
+  luaL_Buffer all;
+  const char *before = "one of ";
+  luaL_buffinit(L, &all);
+  for (; *names; names++) {
+    luaL_addstring(&all, before);
+    luaL_addstring(&all, *names);
+    before = ", ";
+  }
+  luaL_pushresult(&all);
+  return lua_tostring(L, -1);
+}
+
+/* Which of the names the string at `arg` is, or -1. */
+static int findname(lua_State *L, int arg, const char *const *names) {
   for (int k = 0; lua_type(L, arg) == LUA_TSTRING && names[k]; k++)
     if (strcmp(names[k], lua_tostring(L, arg)) == 0 &&
         strlen(names[k]) == lua_rawlen(L, arg))
       return k;
+  return -1;
+}
+
+int idn_choose(lua_State *L, int arg, const char *what,
+               const char *const *names, const char *expects) {
+  int k = findname(L, arg, names);
+  if (k >= 0) return k;
+  if (!expects) expects = pushoneof(L, names);
   return idn_fail(L, 1, "%s: %s expected, got %s", what, expects,
                   idn_pushgot(L, arg));
 }
@@ -251,7 +273,6 @@ static const char *nearest(const char *word, const char *const *names) {
 }
 
 const char *idn_pushunknown(lua_State *L, int arg, const char *const *names) {
-  luaL_Buffer all;
   if (lua_type(L, arg) != LUA_TSTRING)
     return lua_pushfstring(L, "keyword: string expected, got %s",
                            idn_pushgot(L, arg));
@@ -260,21 +281,8 @@ const char *idn_pushunknown(lua_State *L, int arg, const char *const *names) {
   if (near)
     return lua_pushfstring(L, "unknown keyword %s: did you mean \"%s\"?", word,
                            near);
-  luaL_buffinit(L, &all);
-  for (int k = 0; names[k]; k++) {
-    if (k > 0) luaL_addstring(&all, ", ");
-    luaL_addstring(&all, names[k]);
-  }
-  luaL_pushresult(&all);
-  return lua_pushfstring(L, "unknown keyword %s: one of %s expected", word,
-                         lua_tostring(L, -1));
-}
-
-/* Whether the key at `arg` is one of `names`. */
-static int isname(lua_State *L, int arg, const char *const *names) {
-  if (lua_type(L, arg) != LUA_TSTRING) return 0;
-  while (*names && strcmp(*names, lua_tostring(L, arg)) != 0) names++;
-  return *names && strlen(*names) == lua_rawlen(L, arg);
+  return lua_pushfstring(L, "unknown keyword %s: %s expected", word,
+                         pushoneof(L, names));
 }
 
 void idn_checkkeywords(lua_State *L, int arg, const char *const *names,
@@ -284,7 +292,7 @@ void idn_checkkeywords(lua_State *L, int arg, const char *const *names,
   int is_table = lua_istable(L, arg), key = lua_gettop(L) + 1;
   if (is_table)
     for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1))
-      if (!isname(L, key, names))
+      if (findname(L, key, names) < 0)
         idn_fail(L, 1, "%s%s", idn_pushunknown(L, key, names), hint);
   for (; *names; names++) {
     lua_pushnil(L);

@@ -90,7 +90,8 @@ void idn_checkdimensions(lua_State *L, int arg, int count, int rank, int *dims,
                          int level);
 
 /* Which of `names` (closed by NULL) the string at `arg` is; raises "<what>:
-   <expects> expected, got ..." if it is none. */
+   <expects> expected, got ..." if it is none, or all of the names where
+   `expects` is NULL. */
 int idn_choose(lua_State *L, int arg, const char *what,
                const char *const *names, const char *expects);
 

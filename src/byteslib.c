@@ -25,11 +25,11 @@ static const char *put(void *state, const void *bytes, size_t n) {
 /* t:tobytes([dtype]) */
 static int tobytes(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  int type = idn_checktype(L, 2, 1);
+  int type = idn_checktype(L, 2, "dtype", IDN_WRITTEN);
   int64_t n = countbytes(t->numel, type);
   if (n < 0)
     return idn_fail(L, 1, "%s of size %s: less than 2 GiB expected",
-                    idn_typename(type), idn_pushsize(L, t->rank, idn_size(t)));
+                    idn_typenames[type], idn_pushsize(L, t->rank, idn_size(t)));
   char *bytes = lua_newuserdata(L, (size_t)n), *to = bytes;
   t = idn_checktensor(L, 1, NULL, 1); /* a finalizer may have run */
   idn_putelements(idn_arrayof(t), IDN_ROW, type, put, &to);
@@ -43,15 +43,15 @@ static int frombytes(lua_State *L) {
   int rank = lua_gettop(L) > 2 ? lua_gettop(L) - 2 : 0;
   if (lua_type(L, 1) != LUA_TSTRING)
     return idn_fail(L, 1, "bytes: string expected, got %s", idn_pushgot(L, 1));
-  int type = idn_checktype(L, 2, 0);
+  int type = idn_checktype(L, 2, "dtype", IDN_BOOL);
   idn_checksize(L, 3, rank, size, 1);
   int64_t n = countbytes(idn_countelements(rank, size), type);
   if (n < 0)
     return idn_fail(L, 1, "%s of size %s: less than 2 GiB expected",
-                    idn_typename(type), idn_pushsize(L, rank, size));
+                    idn_typenames[type], idn_pushsize(L, rank, size));
   if ((uint64_t)n != lua_rawlen(L, 1))
     return idn_fail(L, 1, "%s bytes expected for %s of size %s, got %s",
-                    idn_pushnumber(L, (double)n), idn_typename(type),
+                    idn_pushnumber(L, (double)n), idn_typenames[type],
                     idn_pushsize(L, rank, size),
                     idn_pushnumber(L, (double)lua_rawlen(L, 1)));
   idn_tensor *t = idn_rawtensor(L, rank, size, IDN_ROW, 1);

@@ -126,39 +126,25 @@ static void readf32(const unsigned char *p, float *to, size_t n) {
 
 /* -- The types ----------------------------------------------------------- */
 
+const char *const idn_typenames[] = {"bool", "u8",  "i8",  "i16", "u16",
+                                     "i32",  "u32", "i64", "u64", "bf16",
+                                     "f16",  "f32", "f64", NULL};
+
 static const struct {
-  const char *name;
   size_t width;
   void (*read)(const unsigned char *p, float *to, size_t n);
   void (*write)(const float *from, unsigned char *p, size_t n);
 } types[IDN_NTYPES] = {
-    [IDN_BOOL] = {"bool", 1, readbool, NULL},
-    [IDN_U8] = {"u8", 1, readu8, NULL},
-    [IDN_I8] = {"i8", 1, readi8, NULL},
-    [IDN_I16] = {"i16", 2, readi16, NULL},
-    [IDN_U16] = {"u16", 2, readu16, NULL},
-    [IDN_F16] = {"f16", 2, readf16, writef16},
-    [IDN_BF16] = {"bf16", 2, readbf16, writebf16},
-    [IDN_I32] = {"i32", 4, readi32, NULL},
-    [IDN_U32] = {"u32", 4, readu32, NULL},
-    [IDN_F32] = {"f32", 4, readf32, writef32},
-    [IDN_F64] = {"f64", 8, readf64, writef64},
-    [IDN_I64] = {"i64", 8, readi64, NULL},
-    [IDN_U64] = {"u64", 8, readu64, NULL},
+    [IDN_BOOL] = {1, readbool, NULL},   [IDN_U8] = {1, readu8, NULL},
+    [IDN_I8] = {1, readi8, NULL},       [IDN_I16] = {2, readi16, NULL},
+    [IDN_U16] = {2, readu16, NULL},     [IDN_I32] = {4, readi32, NULL},
+    [IDN_U32] = {4, readu32, NULL},     [IDN_I64] = {8, readi64, NULL},
+    [IDN_U64] = {8, readu64, NULL},     [IDN_BF16] = {2, readbf16, writebf16},
+    [IDN_F16] = {2, readf16, writef16}, [IDN_F32] = {4, readf32, writef32},
+    [IDN_F64] = {8, readf64, writef64},
 };
 
-const char *idn_typename(int type) { return types[type].name; }
-
 size_t idn_typewidth(int type) { return types[type].width; }
-
-int idn_iswritten(int type) { return types[type].write != NULL; }
-
-int idn_findtype(const char *name, size_t n) {
-  for (int k = 0; k < IDN_NTYPES; k++)
-    if (strlen(types[k].name) == n && memcmp(types[k].name, name, n) == 0)
-      return k;
-  return -1;
-}
 
 /* -- Order of bytes ------------------------------------------------------ */
 

@@ -8,35 +8,31 @@
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
-/* In the order in which a .safetensors file has them, the last one first. */
+/* Elements can be written in IDN_WRITTEN and the types behind it. NumPy has all
+   of them except IDN_BF16, the first of these. */
 enum {
   IDN_BOOL,
   IDN_U8,
   IDN_I8,
   IDN_I16,
   IDN_U16,
-  IDN_F16,
-  IDN_BF16,
   IDN_I32,
   IDN_U32,
-  IDN_F32,
-  IDN_F64,
   IDN_I64,
   IDN_U64,
-  IDN_NTYPES
+  IDN_BF16,
+  IDN_F16,
+  IDN_F32,
+  IDN_F64,
+  IDN_NTYPES,
+  IDN_WRITTEN = IDN_BF16
 };
 
-/* The name by which a script calls the type, "f32". */
-const char *idn_typename(int type);
+/* The names by which a script calls the types, "f32", and NULL. */
+extern const char *const idn_typenames[IDN_NTYPES + 1];
 
 /* Bytes of an element, at most 8. */
 size_t idn_typewidth(int type);
-
-/* Whether elements can be written in the type. */
-int idn_iswritten(int type);
-
-/* The type with this name of `n` bytes, or -1. */
-int idn_findtype(const char *name, size_t n);
 
 /* Whether this machine has the highest byte of a number first. */
 int idn_ishighfirst(void);

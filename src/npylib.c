@@ -29,11 +29,7 @@ static int save(lua_State *L) {
                     path);
   lua_settop(L, 3);
   idn_checkkeywords(L, 3, names, "");
-  int type = idn_checktype(L, 4, 1);
-  if (type == IDN_BF16)
-    return idn_fail(L, 1,
-                    "dtype: a .npy file has no bf16; f16, f32 or f64 "
-                    "expected");
+  int type = idn_checktype(L, 4, "dtype of a .npy file", IDN_F16);
   idn_transfer *f = idn_newtransfer(L);
   /* Checked again: a finalizer may have run. From here on none does. */
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);

@@ -344,7 +344,7 @@ static char upper(char c) {
 
 static int findkind(idn_span kind) {
   for (int type = 0; type < IDN_NTYPES; type++) {
-    const char *name = idn_typename(type);
+    const char *name = idn_typenames[type];
     size_t n = 0;
     while (n < kind.n && name[n] && upper(name[n]) == kind.p[n]) n++;
     if (n == kind.n && !name[n]) return type;
@@ -616,7 +616,7 @@ static uint64_t putentry(writer *w, const idn_saved *e, int type,
   uint64_t end = idn_typewidth(type);
   putstring(w, e->name);
   puttext(w, ":{\"dtype\":\"");
-  for (const char *name = idn_typename(type); *name; name++) {
+  for (const char *name = idn_typenames[type]; *name; name++) {
     char c = upper(*name);
     put(w, &c, 1);
   }

@@ -196,7 +196,7 @@ static void readsave(lua_State *L, idn_sttable *t) {
   idn_checkkeywords(L, KEYWORDS, names,
                     "; idinit.save(path, idinit.load(other)) passes metadata "
                     "for keywords, which are to be {metadata = metadata}");
-  t->type = idn_checktype(L, DTYPE, 1);
+  t->type = idn_checktype(L, DTYPE, "dtype", IDN_WRITTEN);
   t->hasmetadata = !lua_isnil(L, METADATA);
   if (t->hasmetadata && !lua_istable(L, METADATA))
     idn_fail(L, 1, "metadata: table expected, got %s",

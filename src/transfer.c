@@ -52,26 +52,9 @@ int idn_cannot(lua_State *L, const char *what, const char *path,
   return idn_fail(L, 1, "cannot %s \"%s\": %s", what, path, fault);
 }
 
-int idn_checktype(lua_State *L, int arg, int written) {
-  luaL_Buffer names;
-  const char *between = "";
-  int type = IDN_F32;
-  if (lua_isnoneornil(L, arg)) return type;
-  if (lua_type(L, arg) == LUA_TSTRING) {
-    type = idn_findtype(lua_tostring(L, arg), lua_rawlen(L, arg));
-    if (type >= 0 && (!written || idn_iswritten(type))) return type;
-  }
-  const char *got = idn_pushgot(L, arg);
-  luaL_buffinit(L, &names);
-  for (type = 0; type < IDN_NTYPES; type++) {
-    if (written && !idn_iswritten(type)) continue;
-    luaL_addstring(&names, between);
-    luaL_addstring(&names, idn_typename(type));
-    between = ", ";
-  }
-  luaL_pushresult(&names);
-  return idn_fail(L, 1, "dtype: one of %s expected, got %s",
-                  lua_tostring(L, -1), got);
+int idn_checktype(lua_State *L, int arg, const char *what, int first) {
+  if (lua_isnoneornil(L, arg)) return IDN_F32;
+  return first + idn_choose(L, arg, what, idn_typenames + first, NULL);
 }
 
 /* What is float32 already goes where it is to be at once. */

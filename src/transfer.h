@@ -29,9 +29,9 @@ int idn_endsin(const char *path, const char *ending);
 int idn_cannot(lua_State *L, const char *what, const char *path,
                idn_transfer *f, const char *fault);
 
-/* The element type that the name at `arg` means, f32 if it is nil. It has to be
-   one that can be written, if `written`. */
-int idn_checktype(lua_State *L, int arg, int written);
+/* The element type that the name at `arg` means, `first` or one behind it; f32
+   if it is nil. */
+int idn_checktype(lua_State *L, int arg, const char *what, int first);
 
 /* The next three return the fault, or NULL if there is none. */
 
