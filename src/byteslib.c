@@ -9,10 +9,15 @@
 /* LuaJIT's strings are shorter than 2 GiB, so all of ours are. */
 #define LIMIT ((int64_t)1 << 31)
 
-/* The bytes of `numel` elements, or -1 if they are no string's. */
-static int64_t countbytes(int64_t numel, int type) {
+/* The bytes of elements of that size. Raises if they are no string's. */
+static size_t countbytes(lua_State *L, int rank, const int64_t *size,
+                         int type) {
   int64_t width = (int64_t)idn_typewidth(type);
-  return numel < 0 || numel > (LIMIT - 1) / width ? -1 : numel * width;
+  int64_t n = idn_countupto(rank, size, (LIMIT - 1) / width);
+  if (n < 0)
+    idn_fail(L, 1, "%s of size %s: less than 2 GiB expected",
+             idn_typenames[type], idn_pushsize(L, rank, size));
+  return (size_t)(n * width);
 }
 
 static const char *put(void *state, const void *bytes, size_t n) {
@@ -26,14 +31,11 @@ static const char *put(void *state, const void *bytes, size_t n) {
 static int tobytes(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
   int type = idn_checktype(L, 2, "dtype", IDN_WRITTEN);
-  int64_t n = countbytes(t->numel, type);
-  if (n < 0)
-    return idn_fail(L, 1, "%s of size %s: less than 2 GiB expected",
-                    idn_typenames[type], idn_pushsize(L, t->rank, idn_size(t)));
-  char *bytes = lua_newuserdata(L, (size_t)n), *to = bytes;
+  size_t n = countbytes(L, t->rank, idn_size(t), type);
+  char *bytes = lua_newuserdata(L, n), *to = bytes;
   t = idn_checktensor(L, 1, NULL, 1); /* a finalizer may have run */
   idn_putelements(idn_arrayof(t), IDN_ROW, type, put, &to);
-  lua_pushlstring(L, bytes, (size_t)n);
+  lua_pushlstring(L, bytes, n);
   return 1;
 }
 
@@ -45,11 +47,8 @@ static int frombytes(lua_State *L) {
     return idn_fail(L, 1, "bytes: string expected, got %s", idn_pushgot(L, 1));
   int type = idn_checktype(L, 2, "dtype", IDN_BOOL);
   idn_checksize(L, 3, rank, size, 1);
-  int64_t n = countbytes(idn_countelements(rank, size), type);
-  if (n < 0)
-    return idn_fail(L, 1, "%s of size %s: less than 2 GiB expected",
-                    idn_typenames[type], idn_pushsize(L, rank, size));
-  if ((uint64_t)n != lua_rawlen(L, 1))
+  size_t n = countbytes(L, rank, size, type);
+  if (n != lua_rawlen(L, 1))
     return idn_fail(L, 1, "%s bytes expected for %s of size %s, got %s",
                     idn_pushnumber(L, (double)n), idn_typenames[type],
                     idn_pushsize(L, rank, size),

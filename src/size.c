@@ -1,7 +1,7 @@
 #include "size.h"
 
-int64_t idn_countelements(int rank, const int64_t *size) {
-  int64_t most = PTRDIFF_MAX / (int64_t)sizeof(float), count = 1;
+int64_t idn_countupto(int rank, const int64_t *size, int64_t most) {
+  int64_t count = 1;
   int d = 0;
   /* Mostly all is small, and then no division is needed. */
   for (; d < rank && ((count | size[d]) >> 31) == 0; d++) count *= size[d];
@@ -12,6 +12,10 @@ int64_t idn_countelements(int rank, const int64_t *size) {
     count *= size[d];
   }
   return count <= most ? count : -1;
+}
+
+int64_t idn_countelements(int rank, const int64_t *size) {
+  return idn_countupto(rank, size, PTRDIFF_MAX / (int64_t)sizeof(float));
 }
 
 void idn_packstrides(int rank, const int64_t *size, int order,

@@ -16,7 +16,9 @@
 /* Memory order: which index is the fastest, the last or the first. */
 enum { IDN_ROW, IDN_COL, IDN_GAPS };
 
-/* The number of elements of a size, or -1 if they are past all memory. */
+/* The number of elements of a size, or -1 if they are more than `most`, or past
+   all memory. */
+int64_t idn_countupto(int rank, const int64_t *size, int64_t most);
 int64_t idn_countelements(int rank, const int64_t *size);
 
 /* Strides without gaps, in row or column order; the number of elements must
