@@ -58,6 +58,7 @@ build = {
         "src/rearrangelib.c",
         "src/safetensors.c",
         "src/safetensorslib.c",
+        "src/scan.c",
         "src/size.c",
         "src/storage.c",
         "src/stream.c",

@@ -422,11 +422,6 @@ const char *idn_seekdisk(idn_disk *d, uint64_t at) {
   return seekfile(d->file, at) == 0 ? NULL : fault();
 }
 
-const char *idn_peekdisk(idn_disk *d, void *to, size_t n) {
-  const char *bad = idn_readdisk(d, to, n);
-  return bad ? bad : idn_seekdisk(d, 0);
-}
-
 /* What could not be done, and why. */
 static const char *failed(idn_disk *d, const char *what) {
   snprintf(d->fault, sizeof d->fault, "%s: %s", what, fault());

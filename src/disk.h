@@ -27,9 +27,6 @@ typedef struct idn_disk {
    regular file, as a pipe or a device, is refused unopened. */
 const char *idn_opendisk(idn_disk *d, const char *path, uint64_t *bytes);
 
-/* Reads the first `n` bytes, and goes back to where they are. */
-const char *idn_peekdisk(idn_disk *d, void *to, size_t n);
-
 /* Goes to the byte that is `at` bytes behind the first. */
 const char *idn_seekdisk(idn_disk *d, uint64_t at);
 

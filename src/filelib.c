@@ -7,11 +7,12 @@
 #include "transfer.h"
 
 /* What can be loaded: how a file tells that it is one, by its first bytes, and
-   what reads it from its start on, pushes the results behind whatever else it
-   has need of, and returns the fault. */
+   what reads the rest, pushes the results behind whatever else it has need of,
+   and returns the fault. */
 static const struct {
   int (*is)(const void *first, size_t n);
-  const char *(*load)(lua_State *L, idn_transfer *f, int names);
+  const char *(*load)(lua_State *L, idn_transfer *f, int names,
+                      const void *first, size_t n);
   int results;
 } formats[] = {{idn_isnpy, idn_loadnpy, 1},
                {idn_issafetensors, idn_loadsafetensors, 2}};
@@ -37,12 +38,12 @@ static const char *loadany(lua_State *L, idn_transfer *f, int names,
                            int *results) {
   char first[64];
   size_t n = f->filesize < sizeof first ? (size_t)f->filesize : sizeof first;
-  const char *fault = idn_peekdisk(&f->disk, first, n);
+  const char *fault = idn_readdisk(&f->disk, first, n);
   if (fault) return fault;
   for (size_t k = 0; k < sizeof formats / sizeof *formats; k++) {
     if (!formats[k].is(first, n)) continue;
     *results = formats[k].results;
-    return formats[k].load(L, f, names);
+    return formats[k].load(L, f, names, first, n);
   }
   for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
     size_t m = strlen(others[k].start);

@@ -39,13 +39,15 @@ void idn_setfunction(lua_State *L, const char *name, lua_CFunction f);
    write. */
 void idn_assign(lua_State *L, idn_tensor *dst, int arg, int level);
 
-/* npylib.c and safetensorslib.c: read a file of that kind from its start on,
-   and push what idinit.load returns behind whatever else they have need of; or
-   return the fault. `names` is the index of its second argument. */
+/* npylib.c and safetensorslib.c: read a file of that kind, whose first `n`
+   bytes have been read, and push what idinit.load returns behind whatever else
+   they have need of; or return the fault. `names` is the index of its second
+   argument. */
 struct idn_transfer;
-const char *idn_loadnpy(lua_State *L, struct idn_transfer *f, int names);
-const char *idn_loadsafetensors(lua_State *L, struct idn_transfer *f,
-                                int names);
+const char *idn_loadnpy(lua_State *L, struct idn_transfer *f, int names,
+                        const void *first, size_t n);
+const char *idn_loadsafetensors(lua_State *L, struct idn_transfer *f, int names,
+                                const void *first, size_t n);
 
 /* nestlib.c: dst = the nested tables at `arg`, likewise. */
 void idn_assignnest(lua_State *L, idn_tensor *dst, int arg, int level);

@@ -1,8 +1,6 @@
 /* t:save(path), and idinit.load of a .npy file. */
 #include "npy.h"
 
-#include <string.h>
-
 #include "dtype.h"
 #include "lib.h"
 #include "transfer.h"
@@ -45,27 +43,22 @@ static int save(lua_State *L) {
 /* -- Load ---------------------------------------------------------------- */
 
 /* Pushes a buffer for the header's text and reads the header. [-0, +1] */
-static const char *readheader(lua_State *L, idn_transfer *f, idn_npy *h) {
-  unsigned char first[IDN_NPY_PRELUDE];
-  size_t n = f->filesize < sizeof first ? (size_t)f->filesize : sizeof first;
-  h->fault[0] = '\0'; /* none so far */
-  const char *fault = idn_readdisk(&f->disk, first, n);
+static const char *readheader(lua_State *L, idn_transfer *f, idn_npy *h,
+                              const void *first, size_t n) {
+  const char *fault = idn_npyprelude(h, first, n, f->filesize);
   if (fault) return fault;
-  if (!idn_npyprelude(h, first, n, f->filesize)) return h->fault;
   char *text = lua_newuserdata(L, h->textsize + 1);
-  size_t head = n - h->textat; /* which has been read already */
-  if (head > h->textsize) head = h->textsize;
-  memcpy(text, first + h->textat, head);
-  fault = idn_readdisk(&f->disk, text + head, h->textsize - head);
-  if (fault) return fault;
-  return idn_npyheader(h, text) ? NULL : h->fault;
+  fault = idn_seekdisk(&f->disk, h->textat);
+  if (!fault) fault = idn_readdisk(&f->disk, text, h->textsize);
+  return fault ? fault : idn_npyheader(h, text);
 }
 
-const char *idn_loadnpy(lua_State *L, idn_transfer *f, int names) {
+const char *idn_loadnpy(lua_State *L, idn_transfer *f, int names,
+                        const void *first, size_t n) {
   if (!lua_isnil(L, names))
     return "names: a .npy file is one tensor, which has none";
   idn_npy *h = lua_newuserdata(L, sizeof *h);
-  const char *fault = readheader(L, f, h);
+  const char *fault = readheader(L, f, h, first, n);
   if (fault) return fault;
   int order = h->fortran ? IDN_COL : IDN_ROW;
   idn_tensor *t = idn_rawtensor(L, h->rank, h->size, order, 0);

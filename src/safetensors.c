@@ -45,12 +45,8 @@ static size_t encode(char *to, uint32_t code) {
   static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
   size_t n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
   for (size_t i = n; i-- > 1; code >>= 6) to[i] = (char)(0x80 | (code & 63));
-  to[0] = (char)(lead[n == 1 ? 0 : n] | code);
+  to[0] = (char)(lead[n] | code);
   return n;
-}
-
-int idn_isequal(idn_span text, const char *word) {
-  return text.n == strlen(word) && memcmp(text.p, word, text.n) == 0;
 }
 
 /* By bytes, and what begins the other comes first. Serves all structures that
@@ -61,105 +57,25 @@ static int compare(const void *a, const void *b) {
   return order != 0 ? order : (x->n > y->n) - (x->n < y->n);
 }
 
-/* -- Faults -------------------------------------------------------------- */
-
-/* Tells the fault and returns 0. */
-static int fail(idn_safetensors *h, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  vsnprintf(h->fault, sizeof h->fault, format, args);
-  va_end(args);
-  return 0;
-}
-
-/* A name as faults show it: of a long one the beginning, and a question mark
-   for each control character. */
-typedef struct shown {
-  char text[64];
-} shown;
-
-static const char *show(shown *to, idn_span name) {
+/* A name as faults show it, until the next one is: of a long one the beginning,
+   and a question mark for each control character. */
+static const char *show(idn_safetensors *h, idn_span name) {
+  char *to = h->shown;
   size_t at = 0, n;
   while (at < name.n && (n = character(name.p + at, name.n - at)) > 0 &&
-         at + n < sizeof to->text - 3) {
-    memcpy(to->text + at, name.p + at, n);
-    if (n == 1 && ((unsigned char)name.p[at] < ' ' || name.p[at] == 0x7f))
-      to->text[at] = '?';
+         at + n < sizeof h->shown - 3) {
+    memcpy(to + at, name.p + at, n);
+    if (n == 1 && ((unsigned char)to[at] < ' ' || to[at] == 0x7f)) to[at] = '?';
     at += n;
   }
-  if (at < name.n) {
-    memcpy(to->text + at, "...", 3);
-    at += 3;
-  }
-  to->text[at] = '\0';
-  return to->text;
+  strcpy(to + at, at < name.n ? "..." : "");
+  return to;
 }
-
-/* -- The first bytes ----------------------------------------------------- */
-
-int idn_issafetensors(const void *bytes, size_t n) {
-  return n > LENGTH && ((const char *)bytes)[LENGTH] == '{';
-}
-
-int idn_stprelude(idn_safetensors *h, const void *bytes, uint64_t filesize) {
-  const unsigned char *p = bytes;
-  uint64_t n = 0;
-  for (size_t i = LENGTH; i-- > 0;) n = n << 8 | p[i];
-  if (n > IDN_ST_MAXTEXT)
-    return fail(h, "header of at most %u bytes expected, got %" PRIu64,
-                IDN_ST_MAXTEXT, n);
-  if (n > filesize - LENGTH)
-    return fail(h, "header of %" PRIu64 " bytes expected, got %" PRIu64, n,
-                filesize - LENGTH);
-  h->textsize = (size_t)n;
-  h->datasize = filesize - LENGTH - n;
-  return 1;
-}
-
-/* One more than can be whole, for one that turns out not to be. */
-size_t idn_stmost(const idn_safetensors *h) { return h->textsize / LEAST + 1; }
 
 /* -- JSON ---------------------------------------------------------------- */
 
-typedef struct scanner {
-  idn_safetensors *h;
-  char *p, *end;
-} scanner;
-
-/* Bytes are counted from 1 in the header's text. */
-static int position(const scanner *s) { return (int)(s->p - s->h->text) + 1; }
-
-static int failat(scanner *s, const char *expected) {
-  if (s->p == s->end)
-    return fail(s->h, "header: %s expected, got its end", expected);
-  const char *format = *s->p >= ' ' && *s->p <= '~'
-                           ? "header: %s expected at byte %d, got \"%c\""
-                           : "header: %s expected at byte %d, got 0x%02x";
-  return fail(s->h, format, expected, position(s), (unsigned char)*s->p);
-}
-
-static int isnext(const scanner *s, char c) {
-  return s->p < s->end && *s->p == c;
-}
-
-static void skipspace(scanner *s) {
-  while (isnext(s, ' ') || isnext(s, '\t') || isnext(s, '\n') ||
-         isnext(s, '\r'))
-    s->p++;
-}
-
-/* Skips space, and `c` if it comes next. */
-static int accept(scanner *s, char c) {
-  skipspace(s);
-  if (!isnext(s, c)) return 0;
-  s->p++;
-  return 1;
-}
-
-static int expect(scanner *s, char c) {
-  const char quoted[] = {'"', c, '"', '\0'};
-  return accept(s, c) || failat(s, quoted);
-}
+/* What stands behind a backslash, and what it stands for. */
+static const char letters[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
 
 /* Reads \uXXXX at `p`. */
 static int unit(const char *p, size_t left, uint32_t *code) {
@@ -176,7 +92,6 @@ static int unit(const char *p, size_t left, uint32_t *code) {
 
 /* Reads the escape at `p` and returns how long it is, or 0 if it is none. */
 static size_t escape(const char *p, size_t left, uint32_t *code) {
-  static const char letters[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
   const char *letter =
       left > 1 ? memchr(letters, p[1], sizeof letters - 1) : NULL;
   if (letter) {
@@ -192,359 +107,258 @@ static size_t escape(const char *p, size_t left, uint32_t *code) {
   return 12;
 }
 
-static int badstring(scanner *s) {
+static void badstring(idn_scan *s) {
+  int at = idn_position(s);
   if (*s->p == '\\')
-    return fail(s->h, "header: bad escape at byte %d", position(s));
-  if ((unsigned char)*s->p < ' ')
-    return fail(s->h, "header: byte 0x%02x in a string at byte %d", *s->p,
-                position(s));
-  return fail(s->h, "header: no UTF-8 at byte %d", position(s));
+    idn_tell(s, "header: bad escape at byte %d", at);
+  else if ((unsigned char)*s->p < ' ')
+    idn_tell(s, "header: byte 0x%02x in a string at byte %d", *s->p, at);
+  else
+    idn_tell(s, "header: no UTF-8 at byte %d", at);
 }
 
-/* A string, its escapes still in it. */
-static int string(scanner *s, char **text, size_t *n) {
+/* A string. What its escapes stand for is put in their place: none of them is
+   shorter. */
+static void string(idn_scan *s, idn_span *text) {
   uint32_t code;
-  skipspace(s);
-  if (!isnext(s, '"')) return failat(s, "string");
-  int open = position(s);
-  *text = ++s->p;
+  idn_skipspace(s);
+  int open = idn_position(s);
+  if (!idn_take(s, '"')) idn_expected(s, "string");
+  char *to = s->p;
+  text->p = to;
   while (s->p < s->end && *s->p != '"') {
-    size_t left = (size_t)(s->end - s->p), step = 0;
-    if (*s->p == '\\')
-      step = escape(s->p, left, &code);
-    else if ((unsigned char)*s->p >= ' ')
-      step = character(s->p, left);
-    if (step == 0) return badstring(s);
-    s->p += step;
-  }
-  if (s->p == s->end)
-    return fail(s->h, "header: the string at byte %d has no end", open);
-  *n = (size_t)(s->p++ - *text);
-  return 1;
-}
-
-/* Puts what they stand for in the place of a string's escapes, none of which
-   is shorter. */
-static void decode(char *text, size_t n, idn_span *span) {
-  uint32_t code;
-  char *to = text;
-  for (size_t at = 0; at < n;)
-    if (text[at] == '\\') {
-      at += escape(text + at, n - at, &code);
-      to += encode(to, code);
-    } else {
-      *to++ = text[at++];
+    size_t left = (size_t)(s->end - s->p), n = 0;
+    if (*s->p == '\\') {
+      n = escape(s->p, left, &code);
+      if (n > 0) to += encode(to, code);
+    } else if ((unsigned char)*s->p >= ' ') {
+      n = character(s->p, left);
+      for (size_t i = 0; i < n; i++) *to++ = s->p[i];
     }
-  span->p = text;
-  span->n = (size_t)(to - text);
-}
-
-/* Passes what `member` makes of each member of an object, whose key is still
-   as it was written. */
-static int object(scanner *s,
-                  int (*member)(scanner *s, char *key, size_t n, void *state),
-                  void *state) {
-  char *key = NULL;
-  size_t n = 0;
-  if (!expect(s, '{')) return 0;
-  if (accept(s, '}')) return 1;
-  do
-    if (!string(s, &key, &n) || !expect(s, ':') || !member(s, key, n, state))
-      return 0;
-  while (accept(s, ','));
-  return expect(s, '}');
-}
-
-static int skip(scanner *s, int depth);
-
-static int skipmember(scanner *s, char *key, size_t n, void *depth) {
-  (void)key, (void)n;
-  return skip(s, *(int *)depth);
-}
-
-static int skiparray(scanner *s, int depth) {
-  if (!expect(s, '[')) return 0;
-  if (accept(s, ']')) return 1;
-  do
-    if (!skip(s, depth)) return 0;
-  while (accept(s, ','));
-  return expect(s, ']');
-}
-
-static int skipword(scanner *s) {
-  static const char *const words[] = {"true", "false", "null"};
-  for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
-    size_t n = strlen(words[k]);
-    if ((size_t)(s->end - s->p) < n || memcmp(s->p, words[k], n) != 0) continue;
+    if (n == 0) badstring(s);
     s->p += n;
-    return 1;
   }
-  return failat(s, "value");
+  text->n = (size_t)(to - text->p);
+  if (!idn_take(s, '"'))
+    idn_tell(s, "header: the string at byte %d has no end", open);
 }
 
-static int isdigitnext(const scanner *s) {
-  return s->p < s->end && *s->p >= '0' && *s->p <= '9';
+static void skipdigits(idn_scan *s) {
+  if (!idn_isdigitnext(s)) idn_expected(s, "digit");
+  while (idn_isdigitnext(s)) s->p++;
 }
 
-static int skipdigits(scanner *s) {
-  if (!isdigitnext(s)) return failat(s, "digit");
-  while (isdigitnext(s)) s->p++;
-  return 1;
-}
-
-static int skipnumber(scanner *s) {
-  if (isnext(s, '-')) s->p++;
-  if (isnext(s, '0'))
-    s->p++;
-  else if (!skipdigits(s))
-    return 0;
-  if (isnext(s, '.')) {
-    s->p++;
-    if (!skipdigits(s)) return 0;
-  }
-  if (!isnext(s, 'e') && !isnext(s, 'E')) return 1;
-  s->p++;
-  if (isnext(s, '+') || isnext(s, '-')) s->p++;
-  return skipdigits(s);
+static void skipnumber(idn_scan *s) {
+  idn_take(s, '-');
+  if (!idn_take(s, '0')) skipdigits(s);
+  if (idn_take(s, '.')) skipdigits(s);
+  if (!idn_take(s, 'e') && !idn_take(s, 'E')) return;
+  if (!idn_take(s, '+')) idn_take(s, '-');
+  skipdigits(s);
 }
 
 /* Any value, within `depth` brackets. */
-static int skip(scanner *s, int depth) {
-  char *text;
-  size_t n;
-  skipspace(s);
-  if (isnext(s, '"')) return string(s, &text, &n);
-  if (isnext(s, '-') || isdigitnext(s)) return skipnumber(s);
-  if (!isnext(s, '{') && !isnext(s, '[')) return skipword(s);
-  if (depth++ == MAXDEPTH)
-    return fail(s->h, "header: more than %d brackets in each other at byte %d",
-                MAXDEPTH, position(s));
-  return isnext(s, '[') ? skiparray(s, depth) : object(s, skipmember, &depth);
+static void skip(idn_scan *s, int depth) {
+  idn_span text;
+  idn_skipspace(s);
+  int isarray = idn_isnext(s, '['), isobject = idn_isnext(s, '{');
+  if ((isarray || isobject) && depth == MAXDEPTH)
+    idn_tell(s, "header: more than %d brackets in each other at byte %d",
+             MAXDEPTH, idn_position(s));
+  if (isarray)
+    for (int n = 0; idn_next(s, "[]", n); n++) skip(s, depth + 1);
+  else if (isobject)
+    for (int n = 0; idn_nextkey(s, n, &text); n++) skip(s, depth + 1);
+  else if (idn_isnext(s, '"'))
+    string(s, &text);
+  else if (idn_isnext(s, '-') || idn_isdigitnext(s))
+    skipnumber(s);
+  else if (!idn_takeword(s, "true") && !idn_takeword(s, "false") &&
+           !idn_takeword(s, "null"))
+    idn_expected(s, "value");
 }
 
-/* A whole number; the largest that there is stands for all that are larger. */
-static int whole(scanner *s, uint64_t *value) {
-  *value = 0;
-  if (accept(s, '0')) return 1;
-  if (!isdigitnext(s)) return failat(s, "whole number");
-  for (; isdigitnext(s); s->p++) {
-    uint64_t digit = (uint64_t)(*s->p - '0');
-    int fits = *value <= (UINT64_MAX - digit) / 10;
-    *value = fits ? *value * 10 + digit : UINT64_MAX;
-  }
-  return 1;
+/* -- The first bytes ----------------------------------------------------- */
+
+int idn_issafetensors(const void *bytes, size_t n) {
+  return n > LENGTH && ((const char *)bytes)[LENGTH] == '{';
 }
+
+const char *idn_stprelude(idn_safetensors *h, const void *bytes,
+                          uint64_t filesize) {
+  const unsigned char *p = bytes;
+  uint64_t n = 0;
+  h->scan = (idn_scan){.space = " \t\n\r", .string = string};
+  for (size_t i = LENGTH; i-- > 0;) n = n << 8 | p[i];
+  if (n > IDN_ST_MAXTEXT)
+    return idn_tell(&h->scan,
+                    "header of at most %u bytes expected, got %" PRIu64,
+                    IDN_ST_MAXTEXT, n);
+  if (n > filesize - LENGTH)
+    return idn_tell(&h->scan,
+                    "header of %" PRIu64 " bytes expected, got %" PRIu64, n,
+                    filesize - LENGTH);
+  h->textsize = (size_t)n;
+  h->datasize = filesize - LENGTH - n;
+  return NULL;
+}
+
+/* One more than can be whole, for one that turns out not to be. */
+size_t idn_stmost(const idn_safetensors *h) { return h->textsize / LEAST + 1; }
 
 /* -- Entries ------------------------------------------------------------- */
 
+#define KINDSIZE 8
+
 /* The files' names of the types are ours in capitals. */
-static char upper(char c) {
-  return (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+static const char *kindof(int type, char kind[KINDSIZE]) {
+  const char *name = idn_typenames[type];
+  size_t i = 0;
+  do kind[i] = (char)(name[i] >= 'a' ? name[i] - 'a' + 'A' : name[i]);
+  while (name[i++]);
+  return kind;
 }
 
-static int findkind(idn_span kind) {
-  for (int type = 0; type < IDN_NTYPES; type++) {
-    const char *name = idn_typenames[type];
-    size_t n = 0;
-    while (n < kind.n && name[n] && upper(name[n]) == kind.p[n]) n++;
-    if (n == kind.n && !name[n]) return type;
-  }
-  return -1;
+static void readkind(idn_scan *s, void *to) {
+  char kind[KINDSIZE];
+  idn_stentry *e = to;
+  string(s, &e->kind);
+  for (e->type = IDN_NTYPES - 1; e->type >= 0; e->type--)
+    if (idn_isequal(e->kind, kindof(e->type, kind))) return;
 }
 
-static int readkind(scanner *s, idn_entry *e) {
-  char *text;
-  size_t n;
-  if (!string(s, &text, &n)) return 0;
-  decode(text, n, &e->kind);
-  e->type = findkind(e->kind);
-  return 1;
-}
-
-static int readextents(scanner *s, int *rank, int64_t size[IDN_MAXRANK]) {
-  uint64_t extent;
-  *rank = 0;
-  if (!expect(s, '[')) return 0;
-  if (accept(s, ']')) return 1;
-  do {
-    if (*rank == IDN_MAXRANK)
-      return fail(s->h, "header: at most %d dimensions expected at byte %d",
-                  IDN_MAXRANK, position(s));
-    if (!whole(s, &extent)) return 0;
-    if (extent > (uint64_t)IDN_MAXEXTENT)
-      return fail(s->h, "header: the extent before byte %d is too large",
-                  position(s));
-    size[(*rank)++] = (int64_t)extent;
-  } while (accept(s, ','));
-  return expect(s, ']');
-}
-
-static int readshape(scanner *s, idn_entry *e) {
-  int rank;
+static void readshape(idn_scan *s, void *to) {
   int64_t size[IDN_MAXRANK];
-  skipspace(s);
+  idn_stentry *e = to;
   e->shape = s->p;
-  int ok = readextents(s, &rank, size);
-  e->shapeend = s->p;
-  return ok;
+  idn_extents(s, "[]", size);
 }
 
-int idn_stshape(const idn_entry *e, int64_t size[IDN_MAXRANK]) {
-  int rank;
-  scanner s = {NULL, e->shape, e->shapeend};
-  readextents(&s, &rank, size);
-  return rank;
+int idn_stshape(const idn_safetensors *h, const idn_stentry *e,
+                int64_t size[IDN_MAXRANK]) {
+  idn_scan s = h->scan;
+  s.p = e->shape;
+  return idn_extents(&s, "[]", size);
 }
 
-static int readoffsets(scanner *s, idn_entry *e) {
-  return expect(s, '[') && whole(s, &e->begin) && expect(s, ',') &&
-         whole(s, &e->end) && expect(s, ']');
+static void readoffsets(idn_scan *s, void *to) {
+  idn_stentry *e = to;
+  idn_expect(s, '[');
+  e->begin = idn_whole(s);
+  idn_expect(s, ',');
+  e->end = idn_whole(s);
+  idn_expect(s, ']');
 }
 
-static const struct {
-  const char *name;
-  int (*read)(scanner *s, idn_entry *e);
-} keys[] = {
-    {"dtype", readkind}, {"shape", readshape}, {"data_offsets", readoffsets}};
-
-#define NKEYS (sizeof keys / sizeof *keys)
-
-typedef struct entryscan {
-  idn_entry *entry;
-  int seen[NKEYS];
-} entryscan;
-
-static int entrymember(scanner *s, char *text, size_t n, void *state) {
-  entryscan *e = state;
-  idn_span key;
-  decode(text, n, &key);
-  for (size_t k = 0; k < NKEYS; k++)
-    if (idn_isequal(key, keys[k].name)) {
-      if (e->seen[k]++)
-        return fail(s->h, "header: key \"%s\" comes twice before byte %d",
-                    keys[k].name, position(s));
-      return keys[k].read(s, e->entry);
-    }
-  return skip(s, 0);
+static void unknown(idn_scan *s, idn_span key) {
+  (void)key;
+  skip(s, 0);
 }
 
-/* Whether the bytes of an entry are as many as its shape tells. */
-static int checkbytes(idn_safetensors *h, const idn_entry *e) {
-  shown name;
-  int64_t size[IDN_MAXRANK];
-  int rank = idn_stshape(e, size);
-  uint64_t bytes = idn_typewidth(e->type);
-  for (int d = 0; d < rank; d++)
-    if (size[d] == 0) bytes = 0;
-  for (int d = 0; d < rank && bytes > 0; d++) {
-    if (bytes > UINT64_MAX / (uint64_t)size[d])
-      return fail(h, "tensor \"%s\": the product of the extents is too large",
-                  show(&name, e->name));
-    bytes *= (uint64_t)size[d];
-  }
-  if (bytes == e->end - e->begin) return 1;
-  return fail(h, "tensor \"%s\": %" PRIu64 " bytes expected, got %" PRIu64,
-              show(&name, e->name), bytes, e->end - e->begin);
+/* The bytes of an entry are to be as many as its shape tells. */
+static void checkbytes(idn_safetensors *h, const idn_stentry *e) {
+  int64_t size[IDN_MAXRANK], width = (int64_t)idn_typewidth(e->type);
+  int64_t n = idn_countupto(idn_stshape(h, e, size), size, INT64_MAX / width);
+  if (n < 0)
+    idn_tell(&h->scan, "tensor \"%s\": the product of the extents is too large",
+             show(h, e->name));
+  else if ((uint64_t)(n * width) != e->end - e->begin)
+    idn_tell(&h->scan,
+             "tensor \"%s\": %" PRId64 " bytes expected, got %" PRIu64,
+             show(h, e->name), n * width, e->end - e->begin);
 }
 
-static int readentry(scanner *s, idn_span name) {
-  shown text;
-  idn_safetensors *h = s->h;
-  idn_entry *e = &h->entries[h->count++];
-  entryscan scan = {e, {0}};
+static void readentry(idn_safetensors *h, idn_span name) {
+  static const idn_key keys[] = {{"dtype", readkind},
+                                 {"shape", readshape},
+                                 {"data_offsets", readoffsets},
+                                 {NULL, NULL}};
+  idn_stentry *e = &h->entries[h->count++];
   e->name = name;
-  if (!object(s, entrymember, &scan)) return 0;
-  for (size_t k = 0; k < NKEYS; k++)
-    if (!scan.seen[k])
-      return fail(h, "tensor \"%s\": key \"%s\" is missing", show(&text, name),
-                  keys[k].name);
-  if (e->begin > e->end || e->end > h->datasize)
-    return fail(h,
-                "tensor \"%s\": bytes in the range [0, %" PRIu64
-                "] expected, got [%" PRIu64 ", %" PRIu64 "]",
-                show(&text, name), h->datasize, e->begin, e->end);
-  return e->type < 0 || checkbytes(h, e);
+  const char *missing = idn_readkeys(&h->scan, keys, unknown, e);
+  if (missing)
+    idn_tell(&h->scan, "tensor \"%s\": key \"%s\" is missing", show(h, name),
+             missing);
+  else if (e->begin > e->end || e->end > h->datasize)
+    idn_tell(&h->scan,
+             "tensor \"%s\": bytes in the range [0, %" PRIu64
+             "] expected, got [%" PRIu64 ", %" PRIu64 "]",
+             show(h, name), h->datasize, e->begin, e->end);
+  else if (e->type >= 0)
+    checkbytes(h, e);
 }
 
 /* -- The whole text ------------------------------------------------------ */
 
-static int metadatamember(scanner *s, char *key, size_t n, void *state) {
-  (void)key, (void)state;
-  return string(s, &key, &n);
-}
-
-static int headermember(scanner *s, char *text, size_t n, void *state) {
-  (void)state;
-  idn_span key;
-  decode(text, n, &key);
-  if (!idn_isequal(key, IDN_ST_METADATA)) return readentry(s, key);
-  if (s->h->metadata)
-    return fail(s->h, "header: \"" IDN_ST_METADATA "\" comes twice");
-  skipspace(s);
-  s->h->metadata = s->p + 1;
-  return object(s, metadatamember, NULL);
-}
-
-int idn_stpair(idn_safetensors *h, idn_span *key, idn_span *value) {
-  scanner s = {h, h->metadata, h->text + h->textsize};
-  char *text;
-  size_t n;
-  if (!h->metadata || accept(&s, '}')) return 0;
-  accept(&s, ',');
-  string(&s, &text, &n);
-  decode(text, n, key);
-  expect(&s, ':');
-  string(&s, &text, &n);
-  decode(text, n, value);
-  h->metadata = s.p;
-  return 1;
-}
-
-static int checknames(idn_safetensors *h) {
-  shown name;
-  qsort(h->entries, h->count, sizeof *h->entries, compare);
-  for (size_t i = 1; i < h->count; i++)
-    if (compare(&h->entries[i - 1], &h->entries[i]) == 0)
-      return fail(h, "header: two tensors are called \"%s\"",
-                  show(&name, h->entries[i].name));
-  return 1;
+static void readmetadata(idn_safetensors *h, idn_putpair *pair, void *state) {
+  idn_span key, value;
+  if (h->hasmetadata++)
+    idn_tell(&h->scan, "header: \"" IDN_ST_METADATA "\" comes twice");
+  for (int n = 0; idn_nextkey(&h->scan, n, &key); n++) {
+    string(&h->scan, &value);
+    if (!idn_told(&h->scan) && !pair(state, key, value))
+      idn_tell(&h->scan, "metadata: key \"%s\" comes twice", show(h, key));
+  }
 }
 
 static int compareplaces(const void *a, const void *b) {
-  const idn_entry *x = a, *y = b;
+  const idn_stentry *x = a, *y = b;
   if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
   return (x->end > y->end) - (x->end < y->end);
 }
 
-static int checkplaces(idn_safetensors *h) {
-  shown name;
+/* Puts the entries in the order of their bytes, which are to cover the data. */
+static void checkplaces(idn_safetensors *h) {
   uint64_t end = 0;
   qsort(h->entries, h->count, sizeof *h->entries, compareplaces);
   for (size_t i = 0; i < h->count; end = h->entries[i++].end) {
-    const idn_entry *e = &h->entries[i];
+    const idn_stentry *e = &h->entries[i];
     if (e->begin < end)
-      return fail(h, "tensor \"%s\" overlaps the one before it",
-                  show(&name, e->name));
+      idn_tell(&h->scan, "tensor \"%s\" overlaps the one before it",
+               show(h, e->name));
     if (e->begin > end)
-      return fail(h, "hole of %" PRIu64 " bytes before tensor \"%s\"",
-                  e->begin - end, show(&name, e->name));
+      idn_tell(&h->scan, "hole of %" PRIu64 " bytes before tensor \"%s\"",
+               e->begin - end, show(h, e->name));
   }
-  if (end == h->datasize) return 1;
-  return fail(h, "%" PRIu64 " bytes of data expected, got %" PRIu64, end,
-              h->datasize);
+  if (end != h->datasize)
+    idn_tell(&h->scan, "%" PRIu64 " bytes of data expected, got %" PRIu64, end,
+             h->datasize);
 }
 
-int idn_stheader(idn_safetensors *h, char *text, idn_entry *entries) {
-  scanner s = {h, text, text + h->textsize};
-  h->text = text;
-  h->metadata = NULL;
+/* Puts the entries in the order of their names, which are to differ. */
+static void checknames(idn_safetensors *h) {
+  qsort(h->entries, h->count, sizeof *h->entries, compare);
+  for (size_t i = 1; i < h->count; i++)
+    if (compare(&h->entries[i - 1], &h->entries[i]) == 0)
+      idn_tell(&h->scan, "header: two tensors are called \"%s\"",
+               show(h, h->entries[i].name));
+}
+
+const char *idn_stheader(idn_safetensors *h, char *text, idn_stentry *entries,
+                         idn_putpair *pair, void *state) {
+  idn_span name;
+  idn_scan *s = &h->scan;
+  s->start = s->p = text;
+  s->end = text + h->textsize;
   h->entries = entries;
   h->count = 0;
-  if (!isnext(&s, '{')) return failat(&s, "\"{\"");
-  if (!object(&s, headermember, NULL)) return 0;
-  while (isnext(&s, ' ')) s.p++;
-  if (s.p < s.end) return failat(&s, "end");
-  return checknames(h) && checkplaces(h);
+  h->hasmetadata = 0;
+  for (int n = 0; idn_nextkey(s, n, &name); n++)
+    if (idn_isequal(name, IDN_ST_METADATA))
+      readmetadata(h, pair, state);
+    else
+      readentry(h, name);
+  while (idn_isnext(s, ' ')) s->p++;
+  if (s->p < s->end) idn_expected(s, "end");
+  if (idn_told(s)) return s->fault;
+  checknames(h);
+  checkplaces(h);
+  checknames(h); /* which puts them in order again */
+  return idn_told(s);
+}
+
+idn_stentry *idn_stfind(const idn_safetensors *h, idn_span name) {
+  return bsearch(&name, h->entries, h->count, sizeof *h->entries, compare);
 }
 
 /* -- Writing ------------------------------------------------------------- */
@@ -566,37 +380,31 @@ static void put(writer *w, const char *bytes, size_t n) {
   w->n += n;
 }
 
-static void puttext(writer *w, const char *text) { put(w, text, strlen(text)); }
-
-static void putnumber(writer *w, uint64_t n) {
-  char digits[24];
-  snprintf(digits, sizeof digits, "%" PRIu64, n);
-  puttext(w, digits);
-}
-
-static void putescape(writer *w, char c) {
-  static const char values[] = "\"\\\b\t\n\f\r", letters[] = "\"\\btnfr";
-  const char *value = memchr(values, c, sizeof values - 1);
-  char text[8];
-  if (value)
-    snprintf(text, sizeof text, "\\%c", letters[value - values]);
-  else
-    snprintf(text, sizeof text, "\\u%04x", (unsigned char)c);
-  puttext(w, text);
+/* Puts text that is short. */
+static void puttext(writer *w, const char *format, ...) {
+  char text[96];
+  va_list args;
+  va_start(args, format);
+  put(w, text, (size_t)vsnprintf(text, sizeof text, format, args));
+  va_end(args);
 }
 
 static void putstring(writer *w, idn_span text) {
   size_t from = 0;
-  put(w, "\"", 1);
+  puttext(w, "\"");
   for (size_t at = 0; at < text.n; at++) {
     char c = text.p[at];
     if ((unsigned char)c >= ' ' && c != '"' && c != '\\') continue;
+    const char *value = memchr(values, c, sizeof values - 1);
     put(w, text.p + from, at - from);
-    putescape(w, c);
+    if (value)
+      puttext(w, "\\%c", letters[value - values]);
+    else
+      puttext(w, "\\u%04x", (unsigned char)c);
     from = at + 1;
   }
   put(w, text.p + from, text.n - from);
-  put(w, "\"", 1);
+  puttext(w, "\"");
 }
 
 static void putmetadata(writer *w, const idn_sttable *t) {
@@ -613,26 +421,17 @@ static void putmetadata(writer *w, const idn_sttable *t) {
 /* Returns where its bytes end, if they begin at `begin`. */
 static uint64_t putentry(writer *w, const idn_saved *e, int type,
                          uint64_t begin) {
-  uint64_t end = idn_typewidth(type);
+  char kind[KINDSIZE];
+  uint64_t bytes = idn_typewidth(type);
   putstring(w, e->name);
-  puttext(w, ":{\"dtype\":\"");
-  for (const char *name = idn_typenames[type]; *name; name++) {
-    char c = upper(*name);
-    put(w, &c, 1);
-  }
-  puttext(w, "\",\"shape\":[");
+  puttext(w, ":{\"dtype\":\"%s\",\"shape\":[", kindof(type, kind));
   for (int d = 0; d < e->rank; d++) {
-    if (d > 0) puttext(w, ",");
-    putnumber(w, (uint64_t)e->size[d]);
-    end *= (uint64_t)e->size[d];
+    puttext(w, d > 0 ? ",%" PRId64 : "%" PRId64, e->size[d]);
+    bytes *= (uint64_t)e->size[d];
   }
-  end += begin;
-  puttext(w, "],\"data_offsets\":[");
-  putnumber(w, begin);
-  puttext(w, ",");
-  putnumber(w, end);
-  puttext(w, "]}");
-  return end;
+  puttext(w, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}", begin,
+          begin + bytes);
+  return begin + bytes;
 }
 
 static void puttable(writer *w, const idn_sttable *t) {

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "size.h"
+#include "scan.h"
 #include "stream.h"
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
@@ -15,39 +15,31 @@
 #define IDN_ST_PRELUDE 9               /* the bytes that tell such a file */
 #define IDN_ST_MAXTEXT 100000000u      /* the longest header that is allowed */
 
-/* Text of any bytes: a zero byte is one like others. */
-typedef struct idn_span {
-  const char *p;
-  size_t n;
-} idn_span;
-
-int idn_isequal(idn_span text, const char *word);
-
 /* Whether text is UTF-8. */
 int idn_isutf8(idn_span text);
 
 /* -- Reading ------------------------------------------------------------- */
 
 /* What a header says of one tensor. */
-typedef struct idn_entry {
-  idn_span name;          /* UTF-8, as all text of a header */
-  idn_span kind;          /* its type by the name that the file has for it */
-  int type;               /* that type as dtype.h has it, or -1 */
-  char *shape, *shapeend; /* for idn_stshape */
-  uint64_t begin, end;    /* its bytes, counted from where the data begin */
-  int chosen;             /* the caller's own */
-} idn_entry;
+typedef struct idn_stentry {
+  idn_span name;       /* UTF-8, as all text of a header */
+  idn_span kind;       /* its type by the name that the file has for it */
+  int type;            /* that type as dtype.h has it, or -1 */
+  char *shape;         /* for idn_stshape */
+  uint64_t begin, end; /* its bytes, counted from where the data begin */
+  int chosen;          /* the caller's own */
+} idn_stentry;
 
-/* A file's header. The functions below that return int return 1, or 0 with the
-   fault told in plain words, UTF-8 without control characters. */
+/* A file's header. The functions below that return text return the fault in
+   plain words, UTF-8 without control characters, or NULL if there is none. */
 typedef struct idn_safetensors {
+  idn_scan scan;     /* of the text */
   uint64_t datasize; /* in bytes */
   size_t textsize;   /* of the header's text, IDN_ST_PRELUDE - 1 bytes in */
-  char *text;
-  char *metadata; /* for idn_stpair, NULL where there are none */
-  idn_entry *entries;
+  int hasmetadata;
+  idn_stentry *entries;
   size_t count;
-  char fault[240];
+  char shown[64];
 } idn_safetensors;
 
 /* Whether a file that begins with these bytes claims the format. */
@@ -55,23 +47,28 @@ int idn_issafetensors(const void *bytes, size_t n);
 
 /* Reads the first IDN_ST_PRELUDE bytes of a file. Sets datasize and textsize;
    the text lies within the file. */
-int idn_stprelude(idn_safetensors *h, const void *bytes, uint64_t filesize);
+const char *idn_stprelude(idn_safetensors *h, const void *bytes,
+                          uint64_t filesize);
 
 /* How many entries the text can hold. */
 size_t idn_stmost(const idn_safetensors *h);
 
+/* Takes a pair of the metadata, and returns whether its key is a new one. */
+typedef int idn_putpair(void *state, idn_span key, idn_span value);
+
 /* Reads the text into as many entries as idn_stmost tells, and leaves them in
-   the order of their bytes. These cover the data without holes or overlap, and
-   those of a known type are as many as the shape tells. The text is changed,
-   and has to stay as long as the entries. */
-int idn_stheader(idn_safetensors *h, char *text, idn_entry *entries);
+   the order of their names. Their bytes cover the data without holes or
+   overlap, and those of a known type are as many as the shape tells. The text
+   is changed, and has to stay as long as the entries. */
+const char *idn_stheader(idn_safetensors *h, char *text, idn_stentry *entries,
+                         idn_putpair *pair, void *state);
+
+/* The entry with that name, or NULL. */
+idn_stentry *idn_stfind(const idn_safetensors *h, idn_span name);
 
 /* The rank of an entry of a header that was read, and its extents. */
-int idn_stshape(const idn_entry *e, int64_t size[IDN_MAXRANK]);
-
-/* The next pair of the metadata, each of which can be had once; 0 behind the
-   last. Keys may come again. */
-int idn_stpair(idn_safetensors *h, idn_span *key, idn_span *value);
+int idn_stshape(const idn_safetensors *h, const idn_stentry *e,
+                int64_t size[IDN_MAXRANK]);
 
 /* -- Writing ------------------------------------------------------------- */
 

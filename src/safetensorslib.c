@@ -9,90 +9,79 @@
 
 /* -- Load ---------------------------------------------------------------- */
 
-/* Pushes a buffer for the header's text and one for its entries, and reads
-   it. */
-static const char *readheader(lua_State *L, idn_transfer *f,
-                              idn_safetensors *h) {
-  char first[IDN_ST_PRELUDE];
-  h->fault[0] = '\0'; /* none so far */
-  const char *fault = idn_peekdisk(&f->disk, first, IDN_ST_PRELUDE);
-  if (fault) return fault;
-  if (!idn_stprelude(h, first, f->filesize)) return h->fault;
-  char *text = lua_newuserdata(L, h->textsize + 1);
-  idn_entry *entries = lua_newuserdata(L, idn_stmost(h) * sizeof *entries);
-  fault = idn_readdisk(&f->disk, first, IDN_ST_PRELUDE - 1);
-  if (!fault) fault = idn_readdisk(&f->disk, text, h->textsize);
-  if (fault) return fault;
-  return idn_stheader(h, text, entries) ? NULL : h->fault;
+static idn_span tospan(lua_State *L, int index) {
+  return (idn_span){lua_tostring(L, index), lua_rawlen(L, index)};
 }
 
 static void pushspan(lua_State *L, idn_span text) {
   lua_pushlstring(L, text.p, text.n);
 }
 
-/* Pushes the table of the metadata. [-0, +1] */
-static const char *pushmetadata(lua_State *L, idn_safetensors *h) {
-  idn_span key, value;
-  lua_newtable(L);
-  while (idn_stpair(h, &key, &value)) {
-    pushspan(L, key);
-    pushspan(L, value);
-    lua_pushvalue(L, -2);
-    lua_rawget(L, -4); /* table, key, value, what the key has so far */
-    if (!lua_isnil(L, -1))
-      return lua_pushfstring(L, "metadata: key \"%s\" comes twice",
-                             lua_tostring(L, -3));
-    lua_pop(L, 1);
-    lua_rawset(L, -3);
-  }
-  return NULL;
-}
-
-/* Marks the entries that the list at `names` names, or all if it is nil. */
-static const char *choose(lua_State *L, idn_safetensors *h, int names) {
-  int all = lua_isnil(L, names);
-  lua_newtable(L); /* the place of each entry by its name */
-  for (size_t i = 0; i < h->count; i++) {
-    h->entries[i].chosen = all;
-    if (all) continue;
-    pushspan(L, h->entries[i].name);
-    lua_pushnumber(L, (lua_Number)i);
-    lua_rawset(L, -3);
-  }
-  for (int i = 1, n = all ? 0 : (int)lua_rawlen(L, names); i <= n; i++) {
-    lua_rawgeti(L, names, i);
-    lua_pushvalue(L, -1);
-    lua_rawget(L, -3);
-    if (lua_isnil(L, -1))
-      return lua_pushfstring(L, "no tensor in it is called \"%s\"",
-                             lua_tostring(L, -2));
-    h->entries[(size_t)lua_tonumber(L, -1)].chosen = 1;
-    lua_pop(L, 2);
-  }
+/* An idn_putpair: sets a field of the table at the top. */
+static int setpair(void *state, idn_span key, idn_span value) {
+  lua_State *L = state;
+  pushspan(L, key);
+  lua_pushvalue(L, -1);
+  lua_rawget(L, -3); /* table, key, what the key has so far */
+  int isnew = lua_isnil(L, -1);
   lua_pop(L, 1);
-  return NULL;
+  pushspan(L, value);
+  lua_rawset(L, -3);
+  return isnew;
 }
 
-/* Every type must be one that is known, before memory is asked for any. */
-static const char *checktypes(lua_State *L, const idn_safetensors *h) {
-  for (size_t i = 0; i < h->count; i++) {
-    const idn_entry *e = &h->entries[i];
-    if (!e->chosen || e->type >= 0) continue;
-    pushspan(L, e->name);
-    pushspan(L, e->kind);
-    return lua_pushfstring(L,
-                           "tensor \"%s\": element type \"%s\" is not "
-                           "supported",
-                           lua_tostring(L, -2), lua_tostring(L, -1));
+/* Pushes a buffer for the header's text, one for its entries and the table of
+   the metadata, and reads the header. [-0, +3] */
+static const char *readheader(lua_State *L, idn_transfer *f, idn_safetensors *h,
+                              const void *first) {
+  const char *fault = idn_stprelude(h, first, f->filesize);
+  if (fault) return fault;
+  char *text = lua_newuserdata(L, h->textsize + 1);
+  idn_stentry *entries = lua_newuserdata(L, idn_stmost(h) * sizeof *entries);
+  lua_newtable(L);
+  fault = idn_seekdisk(&f->disk, IDN_ST_PRELUDE - 1);
+  if (!fault) fault = idn_readdisk(&f->disk, text, h->textsize);
+  return fault ? fault : idn_stheader(h, text, entries, setpair, L);
+}
+
+/* The type of a chosen entry must be one that is known, before memory is asked
+   for any. */
+static const char *choose(lua_State *L, idn_stentry *e) {
+  e->chosen = 1;
+  if (e->type >= 0) return NULL;
+  pushspan(L, e->name);
+  pushspan(L, e->kind);
+  return lua_pushfstring(L,
+                         "tensor \"%s\": element type \"%s\" is not supported",
+                         lua_tostring(L, -2), lua_tostring(L, -1));
+}
+
+/* Chooses the entries that the list at `names` names, or all if it is nil. */
+static const char *chooseall(lua_State *L, idn_safetensors *h, int names) {
+  const char *fault = NULL;
+  int all = lua_isnil(L, names), n = all ? 0 : (int)lua_rawlen(L, names);
+  for (size_t i = 0; i < h->count && !fault; i++) {
+    h->entries[i].chosen = 0;
+    if (all) fault = choose(L, &h->entries[i]);
   }
-  return NULL;
+  for (int i = 1; i <= n && !fault; i++) {
+    lua_rawgeti(L, names, i);
+    int is_name = lua_type(L, -1) == LUA_TSTRING; /* as it was checked to be */
+    idn_stentry *e = is_name ? idn_stfind(h, tospan(L, -1)) : NULL;
+    if (!e)
+      return lua_pushfstring(L, "no tensor in it is called \"%s\"",
+                             lua_tostring(L, -1));
+    lua_pop(L, 1);
+    fault = choose(L, e);
+  }
+  return fault;
 }
 
-/* Sets field `name` of the table at the top to the tensor of an entry. */
+/* Sets a field of the table at the top to the tensor of an entry. */
 static const char *loadentry(lua_State *L, idn_transfer *f,
-                             const idn_safetensors *h, const idn_entry *e) {
+                             const idn_safetensors *h, const idn_stentry *e) {
   int64_t size[IDN_MAXRANK];
-  int rank = idn_stshape(e, size);
+  int rank = idn_stshape(h, e, size);
   pushspan(L, e->name);
   idn_tensor *t = idn_rawtensor(L, rank, size, IDN_ROW, 0);
   if (!t) return idn_pushnomemory(L, rank, size);
@@ -103,12 +92,12 @@ static const char *loadentry(lua_State *L, idn_transfer *f,
   return fault;
 }
 
-const char *idn_loadsafetensors(lua_State *L, idn_transfer *f, int names) {
+const char *idn_loadsafetensors(lua_State *L, idn_transfer *f, int names,
+                                const void *first, size_t n) {
+  (void)n; /* as many as tell such a file */
   idn_safetensors *h = lua_newuserdata(L, sizeof *h);
-  const char *fault = readheader(L, f, h);
-  if (!fault) fault = pushmetadata(L, h);
-  if (!fault) fault = choose(L, h, names);
-  if (!fault) fault = checktypes(L, h);
+  const char *fault = readheader(L, f, h, first);
+  if (!fault) fault = chooseall(L, h, names);
   if (fault) return fault;
   lua_newtable(L);
   for (size_t i = 0; i < h->count && !fault; i++)
@@ -121,10 +110,6 @@ const char *idn_loadsafetensors(lua_State *L, idn_transfer *f, int names) {
 
 /* What save has on its stack. */
 enum { PATH = 1, TENSORS, KEYWORDS, DTYPE, METADATA, NAMED, PAIRS };
-
-static idn_span tospan(lua_State *L, int index) {
-  return (idn_span){lua_tostring(L, index), lua_rawlen(L, index)};
-}
 
 /* Raises unless there is a UTF-8 string at `index`. */
 static void checktext(lua_State *L, int index, const char *what) {

@@ -28,27 +28,28 @@ static void *block(const void *from, size_t n) {
   return p;
 }
 
-/* Reads a header as idinit.load does. */
-static int readheader(idn_npy *h, const uint8_t *bytes, size_t n,
-                      uint64_t filesize) {
+/* Reads a header as idinit.load does. Returns the fault, or NULL. */
+static const char *readheader(idn_npy *h, const uint8_t *bytes, size_t n,
+                              uint64_t filesize) {
   memset(h, 0xa5, sizeof *h);
   if (n > IDN_NPY_PRELUDE) n = IDN_NPY_PRELUDE;
   uint8_t *first = block(bytes, n);
-  int ok = idn_npyprelude(h, first, n, filesize);
+  const char *fault = idn_npyprelude(h, first, n, filesize);
   free(first);
-  if (!ok) return 0;
+  if (fault) return fault;
   CHECK(h->textat <= n && h->textsize <= IDN_NPY_MAXTEXT);
   CHECK(h->textat + h->textsize <= filesize);
   char *text = block(bytes + h->textat, h->textsize);
-  ok = idn_npyheader(h, text);
+  fault = idn_npyheader(h, text);
   free(text);
-  return ok;
+  return fault;
 }
 
-static void checkfault(const idn_npy *h) {
+static void checkfault(const char *fault) {
   size_t n = 0;
-  while (n < sizeof h->fault && h->fault[n] >= ' ' && h->fault[n] <= '~') n++;
-  CHECK(n > 0 && n < sizeof h->fault && h->fault[n] == '\0');
+  CHECK(fault);
+  while (fault[n] >= ' ' && fault[n] <= '~') n++;
+  CHECK(n > 0 && fault[n] == '\0');
 }
 
 static void checkheader(const idn_npy *h, uint64_t filesize) {
@@ -80,7 +81,7 @@ static void checkwriting(const idn_npy *h) {
   size_t n = idn_npywrite(written, IDN_F32, h->rank, h->size, h->fortran);
   CHECK(n <= sizeof written && n % 64 == 0);
   uint64_t filesize = n + 4 * (uint64_t)h->numel;
-  CHECK(readheader(&again, (uint8_t *)written, n, filesize));
+  CHECK(!readheader(&again, (uint8_t *)written, n, filesize));
   checkheader(&again, filesize);
   CHECK(again.type == IDN_F32 && again.fortran == h->fortran &&
         again.rank == h->rank);
@@ -89,16 +90,15 @@ static void checkwriting(const idn_npy *h) {
 
 static void checkfile(const uint8_t *bytes, size_t n) {
   idn_npy h, other;
-  if (!readheader(&h, bytes, n, n)) {
-    checkfault(&h);
+  const char *fault = readheader(&h, bytes, n, n);
+  if (fault) {
+    checkfault(fault);
     return;
   }
   checkheader(&h, n);
   checkwriting(&h);
-  CHECK(!readheader(&other, bytes, n, n + 1));
-  checkfault(&other);
-  CHECK(!readheader(&other, bytes, n, n - 1));
-  checkfault(&other);
+  checkfault(readheader(&other, bytes, n, n + 1));
+  checkfault(readheader(&other, bytes, n, n - 1));
 }
 
 /* A file whose data is as long as its header tells, which chance seldom is. */
@@ -106,15 +106,16 @@ static void checkfitted(const uint8_t *bytes, size_t n) {
   enum { MOST = 65536 };
   idn_npy h;
   unsigned long long needed;
-  if (readheader(&h, bytes, n, n)) return;
-  if (sscanf(h.fault, "%llu bytes of data expected", &needed) != 1) return;
+  const char *fault = readheader(&h, bytes, n, n);
+  if (!fault || sscanf(fault, "%llu bytes of data expected", &needed) != 1)
+    return;
   size_t start = h.textat + h.textsize;
   if (needed > MOST) return;
   uint8_t *whole = block(NULL, start + (size_t)needed);
   memcpy(whole, bytes, start);
   for (size_t i = 0; i < needed; i++)
     whole[start + i] = n > start ? bytes[start + i % (n - start)] : 0x3e;
-  CHECK(readheader(&h, whole, start + (size_t)needed, start + needed));
+  CHECK(!readheader(&h, whole, start + (size_t)needed, start + needed));
   checkfile(whole, start + (size_t)needed);
   free(whole);
 }

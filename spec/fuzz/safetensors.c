@@ -26,54 +26,74 @@ static void *block(const void *from, size_t n) {
   return p;
 }
 
-/* Reads a header as idinit.load does. What it holds is to be freed in any
-   case. */
-static int readheader(idn_safetensors *h, const uint8_t *bytes, size_t n,
-                      uint64_t filesize) {
-  memset(h, 0xa5, sizeof *h);
-  h->text = NULL;
-  h->entries = NULL;
-  if (!idn_issafetensors(bytes, n)) return strcpy(h->fault, "none"), 0;
-  uint8_t *first = block(bytes, IDN_ST_PRELUDE);
-  int ok = idn_stprelude(h, first, filesize);
-  free(first);
-  if (!ok) return 0;
-  CHECK(h->textsize <= IDN_ST_MAXTEXT);
-  CHECK(LENGTH + h->textsize + h->datasize == filesize);
-  if (h->textsize > n - LENGTH) return strcpy(h->fault, "short"), 0;
-  char *text = block(bytes + LENGTH, h->textsize);
-  return idn_stheader(h, text, block(NULL, idn_stmost(h) * sizeof *h->entries));
-}
-
-static void release(idn_safetensors *h) {
-  free(h->text);
-  free(h->entries);
-}
-
-static void checkfault(const idn_safetensors *h) {
-  size_t n = 0;
-  while (n < sizeof h->fault && (unsigned char)h->fault[n] >= ' ' &&
-         h->fault[n] != 0x7f)
-    n++;
-  CHECK(n > 0 && n < sizeof h->fault && h->fault[n] == '\0');
-  CHECK(idn_isutf8((idn_span){h->fault, n}));
-}
+/* The metadata that were read last, of which only so many are kept. */
+enum { PAIRS = 64 };
+static idn_pair metadata[PAIRS];
+static size_t pairs;
 
 static int issame(idn_span a, idn_span b) {
   return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
 }
 
+static int takepair(void *state, idn_span key, idn_span value) {
+  CHECK(state == metadata && idn_isutf8(key) && idn_isutf8(value));
+  for (size_t i = 0; i < pairs && i < PAIRS; i++)
+    if (issame(metadata[i].key, key)) return 0;
+  if (pairs < PAIRS) metadata[pairs] = (idn_pair){key, value};
+  pairs++;
+  return 1;
+}
+
+/* Reads a header as idinit.load does, and returns the fault, or NULL. What it
+   holds is to be freed in any case. */
+static const char *readheader(idn_safetensors *h, const uint8_t *bytes,
+                              size_t n, uint64_t filesize) {
+  memset(h, 0xa5, sizeof *h);
+  h->scan.start = NULL;
+  h->entries = NULL;
+  pairs = 0;
+  if (!idn_issafetensors(bytes, n)) return "none";
+  uint8_t *first = block(bytes, IDN_ST_PRELUDE);
+  const char *fault = idn_stprelude(h, first, filesize);
+  free(first);
+  if (fault) return fault;
+  CHECK(h->textsize <= IDN_ST_MAXTEXT);
+  CHECK(LENGTH + h->textsize + h->datasize == filesize);
+  if (h->textsize > n - LENGTH) return "short";
+  char *text = block(bytes + LENGTH, h->textsize);
+  return idn_stheader(h, text, block(NULL, idn_stmost(h) * sizeof *h->entries),
+                      takepair, metadata);
+}
+
+static void release(idn_safetensors *h) {
+  free(h->scan.start);
+  free(h->entries);
+}
+
+static void checkfault(const char *fault) {
+  size_t n = 0;
+  CHECK(fault);
+  while ((unsigned char)fault[n] >= ' ' && fault[n] != 0x7f) n++;
+  CHECK(n > 0 && fault[n] == '\0');
+  CHECK(idn_isutf8((idn_span){fault, n}));
+}
+
 static void checkentries(const idn_safetensors *h) {
-  uint64_t end = 0;
+  uint64_t covered = 0;
   CHECK(h->count <= idn_stmost(h));
   for (size_t i = 0; i < h->count; i++) {
-    const idn_entry *e = &h->entries[i];
+    const idn_stentry *e = &h->entries[i];
     int64_t size[IDN_MAXRANK];
-    int rank = idn_stshape(e, size);
+    int rank = idn_stshape(h, e, size);
     CHECK(rank >= 0 && rank <= IDN_MAXRANK);
-    CHECK(e->begin == end && e->end >= end && idn_isutf8(e->name));
-    end = e->end;
-    for (size_t k = 0; k < i; k++) CHECK(!issame(e->name, h->entries[k].name));
+    CHECK(e->begin <= e->end && e->end <= h->datasize && idn_isutf8(e->name));
+    CHECK(idn_stfind(h, e->name) == e);
+    covered += e->end - e->begin;
+    for (size_t k = 0; k < i; k++) {
+      const idn_stentry *other = &h->entries[k];
+      CHECK(!issame(e->name, other->name));
+      CHECK(e->end <= other->begin || other->end <= e->begin);
+    }
     CHECK(e->type >= -1 && e->type < IDN_NTYPES);
     uint64_t bytes = e->type < 0 ? 0 : idn_typewidth(e->type);
     for (int d = 0; d < rank; d++) {
@@ -82,7 +102,7 @@ static void checkentries(const idn_safetensors *h) {
     }
     CHECK(e->type < 0 || bytes == e->end - e->begin);
   }
-  CHECK(end == h->datasize);
+  CHECK(covered == h->datasize);
 }
 
 /* -- Writing ------------------------------------------------------------- */
@@ -104,7 +124,6 @@ static const char *put(void *state, const void *bytes, size_t n) {
 static void checkwriting(idn_sttable *t) {
   static output o;
   idn_safetensors h;
-  idn_span key, value;
   uint64_t filesize = 0;
   idn_stsort(t);
   o.n = 0;
@@ -116,23 +135,22 @@ static void checkwriting(idn_sttable *t) {
       bytes *= (uint64_t)t->tensors[i].size[d];
     filesize += bytes;
   }
-  CHECK(readheader(&h, o.bytes, o.n, o.n + filesize));
-  CHECK(h.count == t->count && (h.metadata != NULL) == t->hasmetadata);
+  CHECK(!readheader(&h, o.bytes, o.n, o.n + filesize));
+  CHECK(h.count == t->count && h.hasmetadata == t->hasmetadata);
   checkentries(&h);
-  for (size_t i = 0; i < t->pairs; i++) {
-    CHECK(idn_stpair(&h, &key, &value));
-    CHECK(issame(key, t->metadata[i].key));
-    CHECK(issame(value, t->metadata[i].value));
+  CHECK(pairs == t->pairs);
+  for (size_t i = 0; i < pairs; i++) {
+    CHECK(issame(metadata[i].key, t->metadata[i].key));
+    CHECK(issame(metadata[i].value, t->metadata[i].value));
   }
-  CHECK(!idn_stpair(&h, &key, &value));
   for (size_t i = 0; i < t->count; i++) {
     int64_t size[IDN_MAXRANK];
-    size_t k = 0;
-    while (!issame(t->tensors[i].name, h.entries[k].name)) CHECK(++k < h.count);
-    CHECK(idn_stshape(&h.entries[k], size) == t->tensors[i].rank);
+    const idn_stentry *e = idn_stfind(&h, t->tensors[i].name);
+    CHECK(e && issame(t->tensors[i].name, e->name));
+    CHECK(idn_stshape(&h, e, size) == t->tensors[i].rank);
     for (int d = 0; d < t->tensors[i].rank; d++)
       CHECK(size[d] == t->tensors[i].size[d]);
-    CHECK(h.entries[k].type == t->type);
+    CHECK(e->type == t->type);
   }
   release(&h);
 }
@@ -173,39 +191,31 @@ static void checktexts(const uint8_t *data, size_t size) {
 static void checkagain(idn_safetensors *h) {
   static int64_t sizes[64][IDN_MAXRANK];
   idn_saved tensors[64];
-  idn_pair pairs[64];
-  if (h->count > 64 || h->textsize > 4096) return;
-  idn_sttable t = {IDN_U8, h->count, tensors, h->metadata != NULL, 0, pairs};
+  idn_pair kept[PAIRS];
+  if (h->count > 64 || h->textsize > 4096 || pairs > PAIRS) return;
+  memcpy(kept, metadata, sizeof kept);
+  idn_sttable t = {IDN_U8, h->count, tensors, h->hasmetadata, pairs, kept};
   for (size_t i = 0; i < h->count; i++) {
-    const idn_entry *e = &h->entries[i];
+    const idn_stentry *e = &h->entries[i];
     if (e->type < 0) return;
-    int rank = idn_stshape(e, sizes[i]);
+    int rank = idn_stshape(h, e, sizes[i]);
     tensors[i] = (idn_saved){e->name, rank, sizes[i], NULL};
-  }
-  idn_pair pair;
-  while (idn_stpair(h, &pair.key, &pair.value)) {
-    CHECK(idn_isutf8(pair.key) && idn_isutf8(pair.value));
-    for (size_t i = 0; i < t.pairs; i++)
-      if (issame(pairs[i].key, pair.key)) return;
-    if (t.pairs == 64) return;
-    pairs[t.pairs++] = pair;
   }
   checkwriting(&t);
 }
 
 static void checkfile(const uint8_t *bytes, size_t n) {
   idn_safetensors h, other;
-  if (readheader(&h, bytes, n, n)) {
+  const char *fault = readheader(&h, bytes, n, n);
+  if (!fault) {
     checkentries(&h);
-    CHECK(!readheader(&other, bytes, n, n + 1));
-    checkfault(&other);
-    release(&other);
-    CHECK(!readheader(&other, bytes, n, n - 1));
-    checkfault(&other);
-    release(&other);
     checkagain(&h);
+    checkfault(readheader(&other, bytes, n, n + 1));
+    release(&other);
+    checkfault(readheader(&other, bytes, n, n - 1));
+    release(&other);
   } else {
-    checkfault(&h);
+    checkfault(fault);
   }
   release(&h);
 }
@@ -219,21 +229,21 @@ static void checkfitted(const uint8_t *text, size_t n) {
   for (size_t i = 0; i < LENGTH; i++)
     bytes[i] = (uint8_t)((uint64_t)n >> 8 * i & 255);
   memcpy(bytes + LENGTH, text, n);
-  int ok = readheader(&h, bytes, LENGTH + n, LENGTH + n);
-  for (uint64_t size = 1; !ok && size < UINT32_MAX; size *= 16) {
-    if (sscanf(h.fault, "%llu bytes of data expected", &needed) == 1)
+  const char *fault = readheader(&h, bytes, LENGTH + n, LENGTH + n);
+  for (uint64_t size = 1; fault && size < UINT32_MAX; size *= 16) {
+    if (sscanf(fault, "%llu bytes of data expected", &needed) == 1)
       size = needed;
-    else if (!strstr(h.fault, "bytes in the range"))
+    else if (!strstr(fault, "bytes in the range"))
       break;
     release(&h);
-    ok = readheader(&h, bytes, LENGTH + n, LENGTH + n + size);
+    fault = readheader(&h, bytes, LENGTH + n, LENGTH + n + size);
     if (size == 0) break;
   }
-  if (ok) {
+  if (!fault) {
     checkentries(&h);
     checkagain(&h);
   } else {
-    checkfault(&h);
+    checkfault(fault);
   }
   release(&h);
   free(bytes);
