@@ -77,8 +77,7 @@ static int load(lua_State *L) {
   idn_transfer *f = idn_newtransfer(L);
   const char *fault = idn_opendisk(&f->disk, path, &f->filesize);
   if (!fault) fault = loadany(L, f, 2, &results);
-  if (fault) return idn_cannot(L, "load", path, f, fault);
-  idn_closedisk(&f->disk);
+  idn_endtransfer(L, f, "load", path, fault);
   return results;
 }
 

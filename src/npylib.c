@@ -34,8 +34,7 @@ static int save(lua_State *L) {
   const char *fault = idn_createdisk(&f->disk, path);
   if (!fault) fault = writefile(f, t, type);
   if (!fault) fault = idn_commitdisk(&f->disk);
-  if (fault) return idn_cannot(L, "save", path, f, fault);
-  idn_closedisk(&f->disk);
+  idn_endtransfer(L, f, "save", path, fault);
   lua_settop(L, 1);
   return 1;
 }

@@ -108,8 +108,10 @@ const char *idn_loadsafetensors(lua_State *L, idn_transfer *f, int names,
 
 /* -- Save ---------------------------------------------------------------- */
 
-/* What save has on its stack. */
-enum { PATH = 1, TENSORS, KEYWORDS, DTYPE, METADATA, NAMED, PAIRS };
+/* What save has on its stack: arguments, values of keywords; two buffers and a
+   transfer; and a pair of the table that is read. */
+enum { PATH = 1, TENSORS, KEYWORDS, DTYPE, METADATA };
+enum { KEY = METADATA + 4, VALUE };
 
 /* Raises unless there is a UTF-8 string at `index`. */
 static void checktext(lua_State *L, int index, const char *what) {
@@ -119,49 +121,47 @@ static void checktext(lua_State *L, int index, const char *what) {
     idn_fail(L, 1, "%s: UTF-8 expected, got %s", what, idn_pushgot(L, index));
 }
 
-static void checktensor(lua_State *L, int key, int value) {
-  checktext(L, key, "name of a tensor");
-  if (idn_isequal(tospan(L, key), IDN_ST_METADATA))
+/* The tensor at VALUE, whose name is at KEY. */
+static const idn_tensor *checktensor(lua_State *L) {
+  checktext(L, KEY, "name of a tensor");
+  if (idn_isequal(tospan(L, KEY), IDN_ST_METADATA))
     idn_fail(L, 1, "name of a tensor: \"" IDN_ST_METADATA "\" is taken");
-  if (!idn_totensor(L, value))
+  const idn_tensor *x = idn_totensor(L, VALUE);
+  if (!x)
     idn_fail(L, 1, "tensor \"%s\": tensor expected, got %s",
-             lua_tostring(L, key), idn_pushgot(L, value));
+             lua_tostring(L, KEY), idn_pushgot(L, VALUE));
+  return x;
 }
 
-static void checkpair(lua_State *L, int key, int value) {
-  checktext(L, key, "key of metadata");
-  checktext(L, value, "value of metadata");
-}
-
-/* Pushes a copy of the table at `arg`, for nobody to change, and returns how
-   many pairs it has, each of which passed the check. [-0, +1] */
-static size_t copy(lua_State *L, int arg,
-                   void (*check)(lua_State *L, int key, int value)) {
+/* How many pairs are in the table at `arg`, none if it is nil. */
+static size_t countpairs(lua_State *L, int arg) {
   size_t n = 0;
-  lua_newtable(L);
-  int to = lua_gettop(L);
-  lua_pushnil(L);
-  for (; lua_next(L, arg); n++) {
-    check(L, to + 1, to + 2);
-    lua_pushvalue(L, to + 1);
-    lua_insert(L, to + 1); /* copy, key for lua_next, key, value */
-    lua_rawset(L, to);
-  }
+  if (lua_isnil(L, arg)) return 0;
+  for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) n++;
   return n;
 }
 
-/* Allocates nothing, so that what it finds stays as it is. */
+/* Reads the tables, which a finalizer may have changed: there is room for as
+   many pairs as there were. Allocates nothing unless it raises, so that what it
+   finds stays as it is. */
 static void gather(lua_State *L, idn_sttable *t) {
-  size_t n = 0;
-  for (lua_pushnil(L); lua_next(L, NAMED); lua_pop(L, 1)) {
-    const idn_tensor *x = idn_totensor(L, -1);
-    if (!x) idn_fail(L, 1, "a tensor was finalized meanwhile");
-    t->tensors[n++] = (idn_saved){tospan(L, -2), x->rank, idn_size(x), x};
+  idn_saved *saved = t->tensors;
+  idn_pair *pair = t->metadata;
+  size_t count = countpairs(L, TENSORS), pairs = countpairs(L, METADATA);
+  if (count > t->count || pairs > t->pairs)
+    idn_fail(L, 1, "tensors or metadata were added meanwhile");
+  t->count = count;
+  t->pairs = pairs;
+  for (lua_pushnil(L); lua_next(L, TENSORS); lua_pop(L, 1)) {
+    const idn_tensor *x = checktensor(L);
+    *saved++ = (idn_saved){tospan(L, KEY), x->rank, idn_size(x), x};
   }
-  n = 0;
   if (!t->hasmetadata) return;
-  for (lua_pushnil(L); lua_next(L, PAIRS); lua_pop(L, 1))
-    t->metadata[n++] = (idn_pair){tospan(L, -2), tospan(L, -1)};
+  for (lua_pushnil(L); lua_next(L, METADATA); lua_pop(L, 1)) {
+    checktext(L, KEY, "key of metadata");
+    checktext(L, VALUE, "value of metadata");
+    *pair++ = (idn_pair){tospan(L, KEY), tospan(L, VALUE)};
+  }
 }
 
 static const char *writefile(idn_transfer *f, const idn_sttable *t) {
@@ -171,7 +171,7 @@ static const char *writefile(idn_transfer *f, const idn_sttable *t) {
   return fault;
 }
 
-/* Reads the arguments, up to PAIRS. */
+/* Reads the arguments, up to METADATA. */
 static void readsave(lua_State *L, idn_sttable *t) {
   static const char *const names[] = {"dtype", "metadata", NULL};
   lua_settop(L, KEYWORDS);
@@ -186,12 +186,8 @@ static void readsave(lua_State *L, idn_sttable *t) {
   if (t->hasmetadata && !lua_istable(L, METADATA))
     idn_fail(L, 1, "metadata: table expected, got %s",
              idn_pushgot(L, METADATA));
-  t->count = copy(L, TENSORS, checktensor);
-  t->pairs = 0;
-  if (t->hasmetadata)
-    t->pairs = copy(L, METADATA, checkpair);
-  else
-    lua_pushnil(L);
+  t->count = countpairs(L, TENSORS);
+  t->pairs = countpairs(L, METADATA);
 }
 
 /* idinit.save(path, tensors [, {dtype = , metadata = }]) */
@@ -209,13 +205,12 @@ static int save(lua_State *L) {
   idn_transfer *f = idn_newtransfer(L);
   gather(L, &t);
   idn_stsort(&t);
-  if (idn_stsize(&t) > IDN_ST_MOSTBEFORE)
-    return idn_cannot(L, "save", path, f, "names and metadata are too long");
-  const char *fault = idn_createdisk(&f->disk, path);
+  const char *fault = "names and metadata are too long";
+  if (idn_stsize(&t) <= IDN_ST_MOSTBEFORE)
+    fault = idn_createdisk(&f->disk, path);
   if (!fault) fault = writefile(f, &t);
   if (!fault) fault = idn_commitdisk(&f->disk);
-  if (fault) return idn_cannot(L, "save", path, f, fault);
-  idn_closedisk(&f->disk);
+  idn_endtransfer(L, f, "save", path, fault);
   return 0;
 }
 

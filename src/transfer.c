@@ -46,10 +46,10 @@ int idn_endsin(const char *path, const char *ending) {
   return n >= m && strcmp(path + n - m, ending) == 0;
 }
 
-int idn_cannot(lua_State *L, const char *what, const char *path,
-               idn_transfer *f, const char *fault) {
+void idn_endtransfer(lua_State *L, idn_transfer *f, const char *what,
+                     const char *path, const char *fault) {
   idn_closedisk(&f->disk);
-  return idn_fail(L, 1, "cannot %s \"%s\": %s", what, path, fault);
+  if (fault) idn_fail(L, 1, "cannot %s \"%s\": %s", what, path, fault);
 }
 
 int idn_checktype(lua_State *L, int arg, const char *what, int first) {

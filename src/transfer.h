@@ -24,10 +24,11 @@ const char *idn_checkpath(lua_State *L, int arg);
 
 int idn_endsin(const char *path, const char *ending);
 
-/* Closes the file and raises "cannot <what> "<path>": <fault>". The fault may
-   lie in the transfer, but not in what closing the file frees. */
-int idn_cannot(lua_State *L, const char *what, const char *path,
-               idn_transfer *f, const char *fault);
+/* Closes the file, and raises "cannot <what> "<path>": <fault>" if there is a
+   fault. That may lie in the transfer, but not in what closing the file frees.
+ */
+void idn_endtransfer(lua_State *L, idn_transfer *f, const char *what,
+                     const char *path, const char *fault);
 
 /* The element type that the name at `arg` means, `first` or one behind it; f32
    if it is nil. */
