@@ -30,8 +30,8 @@ idn_block *idn_newblock(lua_State *L, idn_heap *heap, size_t bytes, int zeroed);
 
 float *idn_blockdata(idn_block *block);
 
-/* Has the collector run if it is time, before one more shares the block. May
-   raise. */
+/* Has the collector run if it is time, before one more shares the block, where
+   that counts for bytes. May raise. */
 void idn_makeroom(lua_State *L, const idn_block *block);
 
 /* One owner more or less; the last one frees the block. */
