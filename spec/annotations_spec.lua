@@ -2,6 +2,7 @@ local core = require "idinit.core"
 local idinit = require "idinit"
 local layers = require "idinit.layers"
 local child = require "spec.tools.child"
+local keywords = require "spec.support.keywords"
 local luacats = require "spec.tools.luacats"
 
 local read = child.read
@@ -98,7 +99,7 @@ describe("annotation", function()
     { "methods and fields of layers", function()
       return layernames(), with(annotated("layers", "Layer"), fields "idinit.Layer")
     end },
-    { "keywords of idinit", function() return set(core.keywords), fields "idinit.Keywords" end },
+    { "keywords of idinit", function() return set(keywords), fields "idinit.Keywords" end },
     { "keywords of Dense", function()
       return layerkeywords(layers.Dense, 1, 1, { x = 1 }), fields "idinit.DenseKeywords"
     end },
@@ -172,7 +173,7 @@ describe("the example that every host runs", function()
   local code = read "spec/hosts/example.lua"
 
   it("uses every public name", function()
-    for _, scope in ipairs { idinit, core.methods, layers, core.keywords } do
+    for _, scope in ipairs { idinit, core.methods, layers, keywords } do
       for key, value in pairs(scope) do
         local name = type(key) == "string" and key or value
         assert.is_truthy(code:find("%f[%w_]" .. name .. "%f[^%w_]"), name .. " is not used")

@@ -1,9 +1,9 @@
 -- The most of everything: ranks, extents, bytes, and arguments out of hand.
 
-local core = require "idinit.core"
 local idinit = require "idinit"
 local child = require "spec.tools.child"
 local fails = require "spec.support.fails"
+local keywords = require "spec.support.keywords"
 local nonzeros = require "spec.support.nonzeros"
 local lists = require "spec.support.lists"
 
@@ -116,7 +116,7 @@ describe("A string of 1 MB", function()
   local long = ("x"):rep(1000000)
 
   it("is refused in few words, as a keyword and as a value", function()
-    for _, name in ipairs { long, unpack(core.keywords) } do
+    for _, name in ipairs { long, unpack(keywords) } do
       local text = fails(function() idinit(3, 3, { [name] = long }) end)
       assert.is_true(#text < 1000, #text .. " bytes for " .. name:sub(1, 20))
     end

@@ -1,9 +1,9 @@
 -- Every bad value of every keyword is an error that names the keyword, what it
 -- takes and what it got.
 
-local core = require "idinit.core"
 local idinit = require "idinit"
 local fails = require "spec.support.fails"
+local keywords = require "spec.support.keywords"
 local lists = require "spec.support.lists"
 
 local unpack = table.unpack or unpack
@@ -193,7 +193,7 @@ end
 describe("A keyword of a bad value", function()
   it("is any that there is", function()
     local names, tried = {}, {}
-    for _, name in ipairs(core.keywords) do names[name] = true end
+    for _, name in ipairs(keywords) do names[name] = true end
     for _, case in ipairs(always) do tried[case[1]] = true end
     assert.same(names, tried)
   end)

@@ -21,11 +21,14 @@ int idn_fail(lua_State *L, int level, const char *format, ...) {
   IDN_UNREACHABLE(); /* lua.h does not say that lua_error never returns */
 }
 
+int idn_failgot(lua_State *L, int arg, const char *what) {
+  idn_fail(L, 1, "%s expected, got %s", what, idn_pushgot(L, arg));
+}
+
 static const char *pushinteger(lua_State *L, int64_t n) {
   char text[24];
   snprintf(text, sizeof text, "%lld", (long long)n);
-  lua_pushstring(L, text);
-  return lua_tostring(L, -1);
+  return lua_pushfstring(L, "%s", text);
 }
 
 const char *idn_pushnumber(lua_State *L, double n) {
@@ -45,8 +48,7 @@ const char *idn_pushnumber(lua_State *L, double n) {
       memmove(point + 1, rest, strlen(rest) + 1);
     }
   }
-  lua_pushstring(L, text);
-  return lua_tostring(L, -1);
+  return lua_pushfstring(L, "%s", text);
 }
 
 /* Pushes a string in quotes, with control characters as escapes, cut where it
@@ -91,8 +93,8 @@ const char *idn_pushsize(lua_State *L, int rank, const int64_t *size) {
   if (rank == 0) luaL_addstring(&b, "()");
   for (int d = 0; d < rank; d++) {
     char text[24];
-    snprintf(text, sizeof text, "%lld", (long long)size[d]);
-    if (d > 0) luaL_addstring(&b, "\xc3\x97"); /* × */
+    const char *times = d > 0 ? "\xc3\x97" : ""; /* × */
+    snprintf(text, sizeof text, "%s%lld", times, (long long)size[d]);
     luaL_addstring(&b, text);
   }
   luaL_pushresult(&b);
@@ -100,10 +102,8 @@ const char *idn_pushsize(lua_State *L, int rank, const int64_t *size) {
 }
 
 const char *idn_pushnomemory(lua_State *L, int rank, const int64_t *size) {
-  lua_pushliteral(L, "not enough memory for a tensor of size ");
-  idn_pushsize(L, rank, size);
-  lua_concat(L, 2);
-  return lua_tostring(L, -1);
+  return lua_pushfstring(L, "not enough memory for a tensor of size %s",
+                         idn_pushsize(L, rank, size));
 }
 
 /* -- Numbers ------------------------------------------------------------- */
@@ -165,33 +165,39 @@ int idn_listlength(lua_State *L, int arg) {
   return count == most ? count : -1;
 }
 
-void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level) {
+int idn_checklist(lua_State *L, int arg, const char *what) {
+  if (!lua_istable(L, arg)) idn_failgot(L, arg, what);
+  int count = idn_listlength(L, arg);
+  if (count < 0)
+    idn_fail(L, 1, "%s expected, got a table that is no list", what);
+  return count;
+}
+
+void idn_checksize(lua_State *L, int arg, int count, int64_t *size) {
   if (count > IDN_MAXRANK)
-    idn_fail(L, level, "no more than %d sizes expected, got %d", IDN_MAXRANK,
+    idn_fail(L, 1, "no more than %d sizes expected, got %d", IDN_MAXRANK,
              count);
   for (int d = 0; d < count; d++)
     if (!idn_tointeger(L, arg + d, &size[d]) || size[d] < 0)
-      idn_fail(L, level, "size %d: integer in range [0, 2^53] expected, got %s",
+      idn_fail(L, 1, "size %d: integer in range [0, 2^53] expected, got %s",
                d + 1, idn_pushgot(L, arg + d));
 }
 
-int idn_checkdimension(lua_State *L, int arg, int rank, int level) {
+int idn_checkdimension(lua_State *L, int arg, int rank) {
   int64_t d;
-  if (!idn_tointeger(L, arg, &d))
-    idn_fail(L, level, "dimension: integer expected, got %s",
-             idn_pushgot(L, arg));
+  if (!idn_tointeger(L, arg, &d)) idn_failgot(L, arg, "dimension: integer");
   if (d < 1 || d > rank)
-    idn_fail(L, level, "dimension %s out of range [1, %d]", idn_pushgot(L, arg),
+    idn_fail(L, 1, "dimension %s out of range [1, %d]", idn_pushgot(L, arg),
              rank);
   return (int)d - 1;
 }
 
-void idn_checkdimensions(lua_State *L, int arg, int count, int rank, int *dims,
-                         int level) {
+void idn_checkdimensions(lua_State *L, int arg, int count, int rank,
+                         int *dims) {
   int is_taken[IDN_MAXRANK] = {0};
   for (int k = 0; k < count; k++) {
-    int d = idn_checkdimension(L, arg + k, rank, level);
-    if (is_taken[d]++) idn_fail(L, level, "dimension %d is given twice", d + 1);
+    int d = idn_checkdimension(L, arg + k, rank);
+    if (is_taken[d]++) idn_fail(L, 1, "dimension %d is given twice", d + 1);
     dims[k] = d;
   }
 }
@@ -212,9 +218,10 @@ static const char *pushoneof(lua_State *L, const char *const *names) {
 
 /* Which of the names the string at `arg` is, or -1. */
 static int findname(lua_State *L, int arg, const char *const *names) {
-  for (int k = 0; lua_type(L, arg) == LUA_TSTRING && names[k]; k++)
-    if (strcmp(names[k], lua_tostring(L, arg)) == 0 &&
-        strlen(names[k]) == lua_rawlen(L, arg))
+  if (lua_type(L, arg) != LUA_TSTRING) return -1;
+  const char *name = lua_tostring(L, arg);
+  for (int k = 0; names[k]; k++)
+    if (strcmp(names[k], name) == 0 && strlen(name) == lua_rawlen(L, arg))
       return k;
   return -1;
 }
@@ -224,8 +231,7 @@ int idn_choose(lua_State *L, int arg, const char *what,
   int k = findname(L, arg, names);
   if (k >= 0) return k;
   if (!expects) expects = pushoneof(L, names);
-  return idn_fail(L, 1, "%s: %s expected, got %s", what, expects,
-                  idn_pushgot(L, arg));
+  idn_failgot(L, arg, lua_pushfstring(L, "%s: %s", what, expects));
 }
 
 /* -- Unknown keys -------------------------------------------------------- */
@@ -285,22 +291,31 @@ const char *idn_pushunknown(lua_State *L, int arg, const char *const *names) {
                          pushoneof(L, names));
 }
 
+int idn_takekeywords(lua_State *L, int arg, const char *const *names,
+                     int values, int lists, const char *hint) {
+  int listed = 0;
+  lua_pushnil(L);
+  while (lua_next(L, arg)) {
+    int key = lua_gettop(L) - 1, k = findname(L, key, names);
+    if (k >= 0) {
+      lua_replace(L, values + k);
+      continue;
+    }
+    if (!lists || lua_type(L, key) != LUA_TNUMBER)
+      idn_fail(L, 1, "%s%s", idn_pushunknown(L, key, names), hint);
+    lua_pop(L, 1);
+    listed++;
+  }
+  return listed;
+}
+
 void idn_checkkeywords(lua_State *L, int arg, const char *const *names,
                        const char *hint) {
-  if (!lua_isnil(L, arg) && !lua_istable(L, arg))
-    idn_fail(L, 1, "keywords: table expected, got %s", idn_pushgot(L, arg));
-  int is_table = lua_istable(L, arg), key = lua_gettop(L) + 1;
-  if (is_table)
-    for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1))
-      if (findname(L, key, names) < 0)
-        idn_fail(L, 1, "%s%s", idn_pushunknown(L, key, names), hint);
-  for (; *names; names++) {
-    lua_pushnil(L);
-    if (!is_table) continue;
-    lua_pushstring(L, *names);
-    lua_rawget(L, arg);
-    lua_replace(L, -2);
-  }
+  int values = lua_gettop(L) + 1;
+  for (int k = 0; names[k]; k++) lua_pushnil(L);
+  if (lua_isnil(L, arg)) return;
+  if (!lua_istable(L, arg)) idn_failgot(L, arg, "keywords: table");
+  idn_takekeywords(L, arg, names, values, 0, hint);
 }
 
 /* unknown(key, names): idn_pushunknown's text. */

@@ -13,6 +13,10 @@
    1 is its caller. */
 IDN_NORETURN int idn_fail(lua_State *L, int level, const char *format, ...);
 
+/* Raises "<what> expected, got ..." of the value at `arg`, in the line of the C
+   function's caller, as all below that check do. */
+IDN_NORETURN int idn_failgot(lua_State *L, int arg, const char *what);
+
 /* Push texts for errors, alike on every Lua, and return them: a number; what
    was got at `arg` (a number, a short string or a type). [-0, +1] */
 const char *idn_pushnumber(lua_State *L, double n);
@@ -25,7 +29,7 @@ const char *idn_pushunknown(lua_State *L, int arg, const char *const *names);
 /* Pushes a size as text, "3×5". [-0, +1] */
 const char *idn_pushsize(lua_State *L, int rank, const int64_t *size);
 
-/* Pushes what is said where there is no memory for a tensor. [-0, +1] */
+/* Pushes what is said where there is no memory for a tensor. [-0, +2] */
 const char *idn_pushnomemory(lua_State *L, int rank, const int64_t *size);
 
 /* The number at `arg` as a double that rounds to the float32 to which the
@@ -68,26 +72,34 @@ static inline int idn_tointeger(lua_State *L, int arg, int64_t *n) {
    other keys than 1, 2, ... without a gap. */
 int idn_listlength(lua_State *L, int arg);
 
-/* Pushes the values of these keywords (closed by NULL) in the table at `arg`,
-   nil where there is none, as where `arg` is nil itself. The text for another
-   keyword ends with `hint`. [-0, +1 for each name] */
-void idn_checkkeywords(lua_State *L, int arg, const char *const *names,
-                       const char *hint);
+/* So, where it has to be such a list of `what`: raises if it is none. */
+int idn_checklist(lua_State *L, int arg, const char *what);
 
 /* How many keys of that table are numbers. A list has so many values; where one
    of them is nil, what lua_rawlen says is a matter of the Lua. */
 int64_t idn_countnumbers(lua_State *L, int arg);
 
-/* Reads extents from `count` arguments from `arg` on, and raises at `level`
-   where one is no size. */
-void idn_checksize(lua_State *L, int arg, int count, int64_t *size, int level);
+/* Moves the values of keywords in the table at `arg` to the stack, from the
+   index `values` on in the order of their names, which NULL closes. The text
+   for another key ends with `hint`; numbers are counted if it `lists` values
+   besides. [-0, +0] */
+int idn_takekeywords(lua_State *L, int arg, const char *const *names,
+                     int values, int lists, const char *hint);
+
+/* Pushes the values of keywords in the table at `arg`, which lists none, nil
+   for each that is not there, as where `arg` is nil itself. [-0, +1 for each
+   name] */
+void idn_checkkeywords(lua_State *L, int arg, const char *const *names,
+                       const char *hint);
+
+/* Reads extents from `count` arguments from `arg` on. */
+void idn_checksize(lua_State *L, int arg, int count, int64_t *size);
 
 /* The dimension at `arg`, counted from 0, of a tensor of `rank`. */
-int idn_checkdimension(lua_State *L, int arg, int rank, int level);
+int idn_checkdimension(lua_State *L, int arg, int rank);
 
 /* Likewise `count` of them from `arg` on, each once. */
-void idn_checkdimensions(lua_State *L, int arg, int count, int rank, int *dims,
-                         int level);
+void idn_checkdimensions(lua_State *L, int arg, int count, int rank, int *dims);
 
 /* Which of `names` (closed by NULL) the string at `arg` is; raises "<what>:
    <expects> expected, got ..." if it is none, or all of the names where

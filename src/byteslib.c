@@ -46,7 +46,7 @@ static int frombytes(lua_State *L) {
   if (lua_type(L, 1) != LUA_TSTRING)
     return idn_fail(L, 1, "bytes: string expected, got %s", idn_pushgot(L, 1));
   int type = idn_checktype(L, 2, "dtype", IDN_BOOL);
-  idn_checksize(L, 3, rank, size, 1);
+  idn_checksize(L, 3, rank, size);
   size_t n = countbytes(L, rank, size, type);
   if (n != lua_rawlen(L, 1))
     return idn_fail(L, 1, "%s bytes expected for %s of size %s, got %s",

@@ -5,7 +5,6 @@
 #include <dlfcn.h>
 #endif
 
-#include "keywords.h"
 #include "lib.h"
 
 /* Keeps this library in the process. Lua 5.1 and LuaJIT close libraries before
@@ -34,7 +33,6 @@ static int open(lua_State *L) {
   idn_open_view(L);
   idn_open_rearrange(L);
   idn_open_widen(L);
-  idn_open_keywords(L);
   idn_open_taps(L);
   idn_open_text(L);
   idn_open_file(L);

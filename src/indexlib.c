@@ -143,7 +143,7 @@ static int selectindex(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
   selection s = {.rank = 0};
   lua_settop(L, 3);
-  int d = idn_checkdimension(L, 2, t->rank, 1);
+  int d = idn_checkdimension(L, 2, t->rank);
   s.offset = checkindex(L, t, 3, d) * idn_stride(t)[d];
   for (int k = 0; k < t->rank; k++)
     if (k != d) keep(&s, t, k, 0, t->dim[k]);
@@ -156,7 +156,7 @@ static int narrow(lua_State *L) {
   selection s = {.rank = 0};
   int64_t first, count;
   lua_settop(L, 4);
-  int d = idn_checkdimension(L, 2, t->rank, 1);
+  int d = idn_checkdimension(L, 2, t->rank);
   if (!idn_tointeger(L, 3, &first)) badindex(L, t, 3, d);
   if (!idn_tointeger(L, 4, &count) || count < 0)
     idn_fail(L, 1, "count: integer in range [0, %s] expected, got %s",
@@ -332,12 +332,11 @@ static int outline(lua_State *L) {
    table: only the first one that is given is watched. */
 static int watch(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
-  idn_pushwatchers(L);
-  lua_rawgeti(L, -1, 1);
+  lua_rawgeti(L, lua_upvalueindex(3), 1);
   int is_first = lua_isnil(L, -1);
   if (is_first) {
     lua_pushvalue(L, 1);
-    lua_rawseti(L, -3, 1); /* watchers, nil, records */
+    lua_rawseti(L, lua_upvalueindex(3), 1);
   }
   lua_pushboolean(L, is_first);
   return 1;
@@ -348,7 +347,7 @@ static int watch(lua_State *L) {
 static int access(lua_State *L) {
   static const char *const names[] = {"__index", "__newindex", "__call"};
   lua_pushcfunction(L, outline);
-  lua_pushcfunction(L, watch);
+  idn_pushfunction(L, watch);
   for (int k = 0; k < 3; k++) lua_getfield(L, lua_upvalueindex(2), names[k]);
   return 5;
 }

@@ -1,39 +1,21 @@
 #include "keywords.h"
 
-#include <string.h>
-
 /* -- Values -------------------------------------------------------------- */
 
 /* Each keyword has a reader, which takes the value at the stack index `arg`
    into the identity and raises what is wrong with it. Where the size is not
    known yet, `id.rank` is 0, and positions and extents mean nothing. */
 
-IDN_NORETURN static void expected(const idn_call *c, int arg, const char *what,
-                                  const char *expects) {
-  idn_fail(c->L, 1, "%s: %s expected, got %s", what, expects,
-           idn_pushgot(c->L, arg));
-}
-
-/* The length of the list at `arg`. */
-static int listlength(const idn_call *c, int arg, const char *what,
-                      const char *expects) {
-  if (!lua_istable(c->L, arg)) expected(c, arg, what, expects);
-  int count = idn_listlength(c->L, arg);
-  if (count < 0)
-    idn_fail(c->L, 1, "%s: %s expected, got a table that is no list", what,
-             expects);
-  return count;
-}
-
 static void readgain(idn_call *c, int arg) {
-  if (lua_type(c->L, arg) != LUA_TNUMBER) expected(c, arg, "gain", "number");
+  if (lua_type(c->L, arg) != LUA_TNUMBER)
+    idn_failgot(c->L, arg, "gain: number");
   c->id.gain = idn_todouble(c->L, arg);
 }
 
 static void readshift(idn_call *c, int arg) {
   int known = c->id.rank > 0;
   idn_checkshift(c->L, arg, known ? c->id.rank : IDN_MAXRANK,
-                 known ? c->id.size : NULL, c->id.shift, 1);
+                 known ? c->id.size : NULL, c->id.shift);
 }
 
 /* Of a transposed weight the default layout ends in o, i, and groups lie along
@@ -41,7 +23,7 @@ static void readshift(idn_call *c, int arg) {
 static void readtransposed(idn_call *c, int arg) {
   idn_identity *id = &c->id;
   if (lua_type(c->L, arg) != LUA_TBOOLEAN)
-    expected(c, arg, "transposed", "true or false");
+    idn_failgot(c->L, arg, "transposed: true or false");
   if (!lua_toboolean(c->L, arg)) return;
   if (id->rank > 2) id->i = id->rank - 1, id->o = id->rank - 2;
   id->g = id->i;
@@ -68,14 +50,15 @@ static int findaxes(idn_call *c, const char *letters, int count) {
 
 static void readlayout(idn_call *c, int arg) {
   static const char *const expects =
-      "string of one \"o\", one \"i\" (beside one \"g\" for groups, either can "
+      "layout: string of one \"o\", one \"i\" (beside one \"g\" for groups, "
+      "either can "
       "be missing) and other letters for kernel axes";
   idn_identity *id = &c->id;
   size_t length;
-  if (lua_type(c->L, arg) != LUA_TSTRING) expected(c, arg, "layout", expects);
+  if (lua_type(c->L, arg) != LUA_TSTRING) idn_failgot(c->L, arg, expects);
   const char *letters = lua_tolstring(c->L, arg, &length);
   if (length > IDN_MAXRANK || !findaxes(c, letters, (int)length))
-    expected(c, arg, "layout", expects);
+    idn_failgot(c->L, arg, expects);
   if (id->rank < 2) return;
   if ((int)length != id->rank)
     idn_fail(c->L, 1, "layout: \"%s\" names %d axes, the size has %d", letters,
@@ -103,7 +86,7 @@ static void readgroups(idn_call *c, int arg) {
   idn_identity *id = &c->id;
   int64_t groups;
   if (!idn_tointeger(c->L, arg, &groups) || groups < 1)
-    expected(c, arg, "groups", "positive integer");
+    idn_failgot(c->L, arg, "groups: positive integer");
   if (id->rank < 2) return;
   int64_t extent = id->size[id->g];
   int is_other = idn_hasgroupaxis(id) && extent > 0 && groups != extent;
@@ -129,8 +112,11 @@ static void setcenter(idn_call *c, int d, int64_t position) {
   c->id.center[d] = position - 1;
 }
 
-static void readpositions(idn_call *c, int arg, const char *expects) {
-  int count = listlength(c, arg, "center", expects), known = c->id.rank > 1;
+#define CENTER "\"lo\", \"hi\" or a table of positions"
+
+static void readpositions(idn_call *c, int arg) {
+  int count = idn_checklist(c->L, arg, "center: " CENTER),
+      known = c->id.rank > 1;
   int axes = known ? 0 : IDN_MAXRANK - 2;
   for (int d = 0; known && d < c->id.rank; d++) axes += idn_iskernel(&c->id, d);
   if (known ? count != axes : count > axes)
@@ -141,7 +127,7 @@ static void readpositions(idn_call *c, int arg, const char *expects) {
     int64_t position;
     lua_rawgeti(c->L, arg, n + 1);
     if (!idn_tointeger(c->L, -1, &position) || position < 1)
-      expected(c, lua_gettop(c->L), "center", "table of positive integers");
+      idn_failgot(c->L, lua_gettop(c->L), "center: table of positive integers");
     if (known) setcenter(c, kernelaxis(&c->id, n), position);
     lua_pop(c->L, 1);
   }
@@ -149,12 +135,11 @@ static void readpositions(idn_call *c, int arg, const char *expects) {
 
 static void readcenter(idn_call *c, int arg) {
   static const char *const names[] = {"lo", "hi", NULL};
-  static const char *const expects = "\"lo\", \"hi\" or a table of positions";
   if (lua_istable(c->L, arg)) {
-    readpositions(c, arg, expects);
+    readpositions(c, arg);
     return;
   }
-  int higher = idn_choose(c->L, arg, "center", names, expects);
+  int higher = idn_choose(c->L, arg, "center", names, CENTER);
   for (int d = 0; d < c->id.rank; d++)
     c->id.center[d] = idn_middle(c->id.size[d], higher);
 }
@@ -174,20 +159,21 @@ static void readorder(idn_call *c, int arg) {
 
 /* The entry of the window for dimension `d`. */
 static void readrange(idn_call *c, int arg, int d) {
-  static const char *const expects = "{first, last} or {} in each dimension";
+  static const char *const expects =
+      "window: {first, last} or {} in each dimension";
   lua_State *L = c->L;
   int64_t first, last;
-  int count = listlength(c, arg, "window", expects);
+  int count = idn_checklist(L, arg, expects);
   if (count == 0) return;
   if (count != 2)
-    idn_fail(L, 1, "window: %s expected, got a table of %d in dimension %d",
-             expects, count, d + 1);
+    idn_fail(L, 1, "%s expected, got a table of %d in dimension %d", expects,
+             count, d + 1);
   lua_rawgeti(L, arg, 1);
   lua_rawgeti(L, arg, 2);
   if (!idn_tointeger(L, -2, &first) || !idn_tointeger(L, -1, &last)) {
     const char *got = idn_pushgot(L, -2);
-    idn_fail(L, 1, "window: %s expected, got {%s, %s} in dimension %d", expects,
-             got, idn_pushgot(L, -2), d + 1);
+    idn_fail(L, 1, "%s expected, got {%s, %s} in dimension %d", expects, got,
+             idn_pushgot(L, -2), d + 1);
   }
   int64_t size = c->id.rank > 0 ? c->id.size[d] : IDN_MAXEXTENT;
   int is_whole = first == 1 && last == 0 && (size == 0 || c->id.rank == 0);
@@ -203,7 +189,7 @@ static void readrange(idn_call *c, int arg, int d) {
 }
 
 static void readwindow(idn_call *c, int arg) {
-  int count = listlength(c, arg, "window", "table of ranges");
+  int count = idn_checklist(c->L, arg, "window: table of ranges");
   int rank = c->id.rank;
   if (rank > 0 ? count != rank : count == 0 || count > IDN_MAXRANK)
     idn_fail(c->L, 1,
@@ -219,60 +205,21 @@ static void readwindow(idn_call *c, int arg) {
 
 /* -- Keywords ------------------------------------------------------------ */
 
-/* All there are. A new one is a reader and a line here; IDN_KEYWORDS counts
-   them. They are read in this order, so a reader may use what those above it
-   have set: `layout`, `groups` and `center` the axes. */
-static const struct {
-  const char *name;
-  void (*read)(idn_call *c, int arg);
-} keywords[IDN_KEYWORDS] = {
-    {"gain", readgain},
-    {"shift", readshift},
-    {"transposed", readtransposed},
-    {"layout", readlayout},
-    {"groups", readgroups},
-    {"center", readcenter},
-    {"fit", readfit},
-    {"order", readorder},
-    {"window", readwindow},
-};
-
-/* Which keyword the key at `arg` is. */
-static int find(lua_State *L, int arg) {
-  if (lua_type(L, arg) == LUA_TSTRING) {
-    const char *name = lua_tostring(L, arg);
-    for (int k = 0; k < IDN_KEYWORDS; k++)
-      if (strcmp(keywords[k].name, name) == 0 &&
-          strlen(name) == lua_rawlen(L, arg))
-        return k;
-  }
-  const char *names[IDN_KEYWORDS + 1] = {NULL};
-  for (int k = 0; k < IDN_KEYWORDS; k++) names[k] = keywords[k].name;
-  return idn_fail(L, 1, "%s", idn_pushunknown(L, arg, names));
-}
-
-/* Takes the values of keywords from the table at `keys`, and returns how many
-   sizes it lists. */
-static int readtable(idn_call *c, int keys) {
-  lua_State *L = c->L;
-  int listed = 0;
-  lua_pushnil(L);
-  while (lua_next(L, keys)) {
-    if (lua_type(L, -2) == LUA_TNUMBER) {
-      listed++;
-      lua_pop(L, 1);
-    } else {
-      lua_replace(L, c->values + find(L, -2));
-    }
-  }
-  return listed;
-}
+/* All there are, and the reader of each. They are read in this order, so a
+   reader may use what those before it have set: `layout`, `groups` and `center`
+   the axes. */
+static const char *const names[IDN_KEYWORDS + 1] = {
+    "gain",   "shift", "transposed", "layout", "groups",
+    "center", "fit",   "order",      "window", NULL};
+static void (*const readers[IDN_KEYWORDS])(idn_call *c, int arg) = {
+    readgain,   readshift, readtransposed, readlayout, readgroups,
+    readcenter, readfit,   readorder,      readwindow};
 
 void idn_readkeywords(idn_call *c) {
   idn_identity_init(&c->id, c->rank, c->size);
   c->order = IDN_ROW;
   for (int k = 0; c->values && k < IDN_KEYWORDS; k++)
-    if (!lua_isnil(c->L, c->values + k)) keywords[k].read(c, c->values + k);
+    if (!lua_isnil(c->L, c->values + k)) readers[k](c, c->values + k);
 }
 
 /* Pushes the value at `arg`, a table as a copy. Those of windows nest two deep;
@@ -299,15 +246,6 @@ void idn_pushkeywords(const idn_call *c) {
     else
       lua_pushnil(c->L);
   }
-}
-
-void idn_open_keywords(lua_State *L) {
-  lua_createtable(L, IDN_KEYWORDS, 0);
-  for (int k = 0; k < IDN_KEYWORDS; k++) {
-    lua_pushstring(L, keywords[k].name);
-    lua_rawseti(L, -2, k + 1);
-  }
-  lua_setfield(L, -2, "keywords");
 }
 
 /* -- The call ------------------------------------------------------------ */
@@ -350,7 +288,7 @@ static int readvalues(idn_call *c, int keys, int defaults) {
   if (!keys) return 0;
   if (hasmetatable(L, keys))
     idn_fail(L, 1, "keywords: plain table expected, got one with a metatable");
-  int listed = readtable(c, keys);
+  int listed = idn_takekeywords(L, keys, names, c->values, 1, "");
   for (int d = 1; d <= listed && d <= IDN_MAXRANK; d++) lua_rawgeti(L, keys, d);
   return listed;
 }
@@ -372,5 +310,5 @@ void idn_readcall(idn_call *c, lua_State *L, int first, int defaults) {
       first = c->values + IDN_KEYWORDS;
     }
   }
-  idn_checksize(L, first, c->rank, c->size, 1);
+  idn_checksize(L, first, c->rank, c->size);
 }

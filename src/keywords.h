@@ -34,9 +34,6 @@ void idn_readkeywords(idn_call *call);
    script passed do not reach. [-0, +IDN_KEYWORDS] */
 void idn_pushkeywords(const idn_call *call);
 
-/* Adds the list of the keywords to the module's table at the top. */
-void idn_open_keywords(lua_State *L);
-
 #pragma GCC visibility pop
 
 #endif

@@ -56,7 +56,7 @@ void idn_assignnest(lua_State *L, idn_tensor *dst, int arg, int level);
    table of up to `rank` of them. Each goes to `shift` reduced to
    0 <= shift < size, or to 0 where there is no size yet. */
 void idn_checkshift(lua_State *L, int arg, int rank, const int64_t *size,
-                    int64_t *shift, int level);
+                    int64_t *shift);
 
 #pragma GCC visibility pop
 

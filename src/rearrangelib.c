@@ -7,42 +7,35 @@
 
 /* -- circshift ----------------------------------------------------------- */
 
-/* The integer at `arg` modulo `size`; `ok` is 0 if there is none. An empty
-   dimension has nothing to move. */
-static int64_t wrap(lua_State *L, int arg, int64_t size, int *ok) {
-  int64_t n;
-  lua_Number s = lua_tonumber(L, arg);
-  int is_number = lua_type(L, arg) == LUA_TNUMBER ||
-                  (idn_iscdata(L, arg) &&
-                   idn_foreignnumber(L, arg, size > 0 ? (double)size : 1, &s));
-  *ok = is_number && floor(s) == s && s - s == 0;
-  if (!*ok || size == 0) return 0;
-  n = idn_getinteger(L, arg, &n) ? n % size : (int64_t)fmod(s, (double)size);
-  return n < 0 ? n + size : n;
+/* Whether there is an integer at `arg`; modulo `size` it goes to `shift`. An
+   empty dimension has nothing to move. */
+static int wrap(lua_State *L, int arg, int64_t size, int64_t *shift) {
+  int64_t n, modulus = size > 0 ? size : 1;
+  lua_Number s = lua_tonumber(L, arg), most = (lua_Number)modulus;
+  if (lua_type(L, arg) != LUA_TNUMBER && !idn_foreignnumber(L, arg, most, &s))
+    return 0;
+  if (floor(s) != s || s - s != 0) return 0;
+  n = idn_getinteger(L, arg, &n) ? n % modulus : (int64_t)fmod(s, most);
+  *shift = n < 0 ? n + modulus : n;
+  return 1;
 }
 
 void idn_checkshift(lua_State *L, int arg, int rank, const int64_t *size,
-                    int64_t *shift, int level) {
-  int ok;
+                    int64_t *shift) {
+  static const char *const what = "shift: integer or table of integers";
   int is_table = lua_istable(L, arg);
-  int count = is_table ? idn_listlength(L, arg) : 1;
+  int count = is_table ? idn_checklist(L, arg, what) : 1;
   for (int d = 0; d < rank; d++) shift[d] = 0;
-  if (count < 0)
-    idn_fail(L, level,
-             "shift: integer or table of integers expected, got a "
-             "table that is no list");
   if (count > rank)
-    idn_fail(L, level, "shift: no more than %d integers expected, got %d", rank,
+    idn_fail(L, 1, "shift: no more than %d integers expected, got %d", rank,
              count);
   for (int d = 0; d < count; d++) {
     if (is_table)
       lua_rawgeti(L, arg, d + 1);
     else
       lua_pushvalue(L, arg);
-    shift[d] = wrap(L, -1, size ? size[d] : 0, &ok);
-    if (!ok)
-      idn_fail(L, level, "shift: integer%s expected, got %s",
-               is_table ? "s" : " or table of integers", idn_pushgot(L, -1));
+    if (!wrap(L, -1, size ? size[d] : 0, &shift[d]))
+      idn_failgot(L, -1, is_table ? "shift: integers" : what);
     lua_pop(L, 1);
   }
 }
@@ -69,7 +62,7 @@ static int circshift(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
   int64_t shift[IDN_MAXRANK], size[IDN_MAXRANK];
   lua_settop(L, 2);
-  idn_checkshift(L, 2, t->rank, t->dim, shift, 1);
+  idn_checkshift(L, 2, t->rank, t->dim, shift);
   idn_tensor *made = idn_newlike(L, 1, 1);
   memcpy(size, t->dim, (size_t)t->rank * sizeof *size);
   idn_array from = {t->data, t->rank, size, idn_stride(t)};
@@ -85,7 +78,7 @@ static int flip(lua_State *L) {
   int dims[IDN_MAXRANK], count = lua_gettop(L) - 1;
   int64_t stride[IDN_MAXRANK];
   if (count < 1) idn_fail(L, 1, "dimension expected, got nothing");
-  idn_checkdimensions(L, 2, count, t->rank, dims, 1);
+  idn_checkdimensions(L, 2, count, t->rank, dims);
   idn_tensor *made = idn_newlike(L, 1, 1);
   idn_array from = idn_arrayof(t);
   memcpy(stride, from.stride, (size_t)t->rank * sizeof *stride);
@@ -126,7 +119,7 @@ static int catsize(lua_State *L, int *count, int *rank, int64_t *size) {
              lua_istable(L, 1) ? "an empty one" : idn_pushgot(L, 1));
   lua_rawgeti(L, 1, 1);
   const idn_tensor *t = idn_checktensor(L, 3, "tensor 1", 1);
-  int dim = idn_checkdimension(L, 2, t->rank, 1);
+  int dim = idn_checkdimension(L, 2, t->rank);
   *rank = t->rank;
   memcpy(size, t->dim, (size_t)t->rank * sizeof *size);
   lua_pop(L, 1);

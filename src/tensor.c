@@ -186,21 +186,11 @@ idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
 
 /* -- The end ------------------------------------------------------------- */
 
-void idn_pushwatchers(lua_State *L) {
-  static const char *const name = "idinit.watchers";
-  lua_getfield(L, LUA_REGISTRYINDEX, name);
-  if (!lua_isnil(L, -1)) return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, LUA_REGISTRYINDEX, name);
-}
-
 /* Takes the tensor out of the table that watches: what access.lua knows of it
    must not outlive its elements. [-0, +0] */
 static void dropself(lua_State *L) {
   lua_settop(L, 1);
-  lua_rawgeti(L, lua_upvalueindex(IDN_UPVALUES + 1), 1);
+  lua_rawgeti(L, lua_upvalueindex(3), 1);
   if (lua_isnil(L, 2)) return;
   lua_pushvalue(L, 1); /* tensor, records, tensor */
   lua_rawget(L, 2);
@@ -224,11 +214,11 @@ int idn_finalize(lua_State *L) {
 int idn_closeowners(lua_State *L) {
   owners *list = lua_touserdata(L, 1);
   if (!list || lua_rawlen(L, 1) != sizeof *list || list->tag != ~idn_tag(list))
-    idn_fail(L, 1, "list of tensors expected, got %s", idn_pushgot(L, 1));
+    idn_failgot(L, 1, "list of tensors");
   list->is_closed = 1;
   while (list->first) release(list->first->tensor);
   lua_settop(L, 1);
-  lua_rawgeti(L, lua_upvalueindex(IDN_UPVALUES + 1), 1);
+  lua_rawgeti(L, lua_upvalueindex(3), 1);
   if (lua_isnil(L, 2)) return 0;
   lua_pushnil(L);
   while (lua_next(L, 2)) {

@@ -64,7 +64,9 @@ static inline void idn_copy(idn_tensor *to, const idn_tensor *from) {
 /* Adds functions to the table at the top. Every C function that Lua can call
    is made by this, and passes on its own first upvalues: the heap, the
    metatable of tensors whose elements lie in a userdata, that of those with a
-   block, and the list of these. [-0, +0] */
+   block, and the list of these. The first value of the latter metatable, if
+   there is one, is the table in which lua/idinit/access.lua keeps what it knows
+   of tensors. [-0, +0] */
 enum { IDN_UPVALUES = 4 };
 void idn_register(lua_State *L, const luaL_Reg *functions);
 
@@ -112,14 +114,9 @@ idn_tensor *idn_newview(lua_State *L, int parent, int rank, const int64_t *size,
 /* Pushes a new list of the tensors that own a block. [-0, +1] */
 void idn_pushowners(lua_State *L);
 
-/* The __gc of tensors with a block, and that of their list. Upvalue
-   IDN_UPVALUES + 1 is what idn_pushwatchers pushes. */
+/* The __gc of tensors with a block, and that of their list. */
 int idn_finalize(lua_State *L);
 int idn_closeowners(lua_State *L);
-
-/* A table whose first value, if there is one, is the table in which
-   lua/idinit/access.lua keeps what it knows of tensors. [-0, +1] */
-void idn_pushwatchers(lua_State *L);
 
 #pragma GCC visibility pop
 

@@ -7,7 +7,7 @@
 /* All of `rank` values, or the one of the dimension at argument 2. */
 static int pushdims(lua_State *L, const idn_tensor *t, const int64_t *values) {
   if (!lua_isnoneornil(L, 2)) {
-    int d = idn_checkdimension(L, 2, t->rank, 1);
+    int d = idn_checkdimension(L, 2, t->rank);
     idn_pushinteger(L, values[d]);
     return 1;
   }
@@ -52,8 +52,7 @@ static int istensor(lua_State *L) {
 
 static int fill(lua_State *L) {
   idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  if (lua_type(L, 2) != LUA_TNUMBER)
-    idn_fail(L, 1, "value: number expected, got %s", idn_pushgot(L, 2));
+  if (lua_type(L, 2) != LUA_TNUMBER) idn_failgot(L, 2, "value: number");
   idn_fill(t, idn_tofloat(L, 2));
   lua_settop(L, 1);
   return 1;
@@ -115,8 +114,7 @@ void idn_assign(lua_State *L, idn_tensor *dst, int arg, int level) {
 static int copy(lua_State *L) {
   idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
   if (lua_type(L, 2) == LUA_TNUMBER)
-    idn_fail(L, 1, "source: tensor or nested tables expected, got %s",
-             idn_pushgot(L, 2));
+    idn_failgot(L, 2, "source: tensor or nested tables");
   lua_settop(L, 2);
   idn_assign(L, t, 2, 1);
   lua_settop(L, 1);
@@ -142,7 +140,7 @@ static int zeros(lua_State *L) {
   int64_t extents[IDN_MAXRANK];
   int rank = lua_gettop(L);
   if (rank > 1 && lua_istable(L, rank)) rank--;
-  idn_checksize(L, 1, rank, extents, 1);
+  idn_checksize(L, 1, rank, extents);
   idn_newtensor(L, rank, extents, IDN_ROW, 1);
   return 1;
 }
@@ -203,18 +201,17 @@ void idn_registerin(lua_State *L, const char *field,
    upvalue 4. The first is the module's field "metatable" until all is opened.
  */
 static void openmetatables(lua_State *L) {
-  lua_pushvalue(L, lua_upvalueindex(2)); /* module, metatable */
   lua_pushliteral(L, "idinit.tensor");
-  lua_setfield(L, -2, "__name");
+  lua_setfield(L, lua_upvalueindex(2), "__name");
+  lua_pushvalue(L, lua_upvalueindex(2));
   lua_setfield(L, -2, "metatable");
-  lua_pushvalue(L, lua_upvalueindex(3)); /* module, owners */
-  idn_pushwatchers(L);
-  idn_setfunction(L, "__gc", idn_finalize);
-  lua_pop(L, 1);
-  lua_pushvalue(L, lua_upvalueindex(4)); /* module, list */
+  idn_pushfunction(L, idn_finalize);
+  lua_setfield(L, lua_upvalueindex(3), "__gc");
   lua_newtable(L);
-  idn_pushwatchers(L); /* module, list, its metatable, watchers */
-  idn_setfunction(L, "__gc", idn_closeowners);
+  idn_pushfunction(L, idn_closeowners);
+  lua_setfield(L, -2, "__gc"); /* module, the list's metatable */
+  lua_pushvalue(L, lua_upvalueindex(4));
+  lua_insert(L, -2);
   lua_setmetatable(L, -2);
   lua_pop(L, 1);
 }

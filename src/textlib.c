@@ -10,8 +10,7 @@ enum { MAX_CHARACTERS = 10000 }; /* of a picture, either way */
 /* shortest(x): x as float32, in its shortest decimal. */
 static int shortest(lua_State *L) {
   char text[IDN_DECIMAL_SIZE];
-  if (lua_type(L, 1) != LUA_TNUMBER)
-    idn_fail(L, 1, "number expected, got %s", idn_pushgot(L, 1));
+  if (lua_type(L, 1) != LUA_TNUMBER) idn_failgot(L, 1, "number");
   int length = idn_decimal(text, idn_tofloat(L, 1));
   lua_pushlstring(L, text, (size_t)length);
   return 1;

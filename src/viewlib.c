@@ -54,7 +54,7 @@ static void checknewsize(lua_State *L, const idn_tensor *t, int rank,
     lua_pushnumber(L, 1);
     lua_replace(L, unknown + 2);
   }
-  idn_checksize(L, 2, rank, size, 1);
+  idn_checksize(L, 2, rank, size);
   if (unknown >= 0) infer(L, t, rank, size, unknown);
 }
 
@@ -100,7 +100,7 @@ static int permute(lua_State *L) {
   if (count != t->rank)
     idn_fail(L, 1, "%d %s expected, got %d", (int)t->rank,
              t->rank == 1 ? "dimension" : "dimensions", count);
-  idn_checkdimensions(L, 2, count, t->rank, from, 1);
+  idn_checkdimensions(L, 2, count, t->rank, from);
   return pushpermuted(L, from);
 }
 
@@ -112,8 +112,8 @@ static int transpose(lua_State *L) {
     idn_fail(L, 1, "two dimensions or none expected, got %d", count);
   for (int k = 0; k < t->rank; k++) from[k] = count == 0 ? t->rank - 1 - k : k;
   if (count == 2) {
-    int one = idn_checkdimension(L, 2, t->rank, 1);
-    int other = idn_checkdimension(L, 3, t->rank, 1);
+    int one = idn_checkdimension(L, 2, t->rank);
+    int other = idn_checkdimension(L, 3, t->rank);
     from[one] = other;
     from[other] = one;
   }

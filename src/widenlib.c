@@ -85,7 +85,7 @@ static widening checkwidening(lua_State *L, const idn_tensor *t,
   widening w = {.groups = 1};
   if (t->rank == 0)
     idn_fail(L, 1, "a tensor of rank 0 has no dimension to widen");
-  w.d = idn_checkdimension(L, 2, t->rank, 1);
+  w.d = idn_checkdimension(L, 2, t->rank);
   int64_t m = t->dim[w.d];
   if (!idn_tointeger(L, 3, extent) || *extent < m)
     idn_fail(L, 1, "extent: integer in range [%s, 2^53] expected, got %s",
