@@ -40,7 +40,6 @@ static int open(lua_State *L) {
   idn_open_safetensors(L);
   idn_open_bytes(L);
   idn_open_layer(L);
-  idn_closetensor(L);
   return 1;
 }
 

@@ -357,21 +357,16 @@ static const luaL_Reg methods[] = {
     {"narrow", narrow}, {NULL, NULL},
 };
 
-static const luaL_Reg metamethods[] = {
-    {"__newindex", newindex},
-    {"__call", get},
-    {NULL, NULL},
-};
-
 void idn_open_index(lua_State *L) {
   idn_registerin(L, "methods", methods);
-  idn_registerin(L, "metatable", metamethods);
-  lua_getfield(L, -1, "metatable"); /* module, metatable */
-  lua_getfield(L, -2, "methods");
-  idn_setfunction(L, "__index", getindex);
-  lua_pop(L, 1);
-  lua_getfield(L, -1, "methods");
-  idn_pushfunction(L, nextrow); /* module, methods, nextrow */
-  idn_setfunction(L, "rows", rows);
-  lua_pop(L, 1);
+  lua_getfield(L, -1, "methods"); /* module, methods */
+  idn_pushfunction(L, nextrow);
+  idn_bind(L, rows);
+  lua_setfield(L, -2, "rows");
+  idn_bind(L, getindex);
+  idn_setmetamethod(L, "__index");
+  idn_pushfunction(L, newindex);
+  idn_setmetamethod(L, "__newindex");
+  idn_pushfunction(L, get);
+  idn_setmetamethod(L, "__call");
 }

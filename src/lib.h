@@ -6,9 +6,9 @@
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
-/* Openers: each adds its functions to the module's table at the top, or to the
-   tensor's methods and metamethods in its fields "methods" and "metatable",
-   which idn_open_tensor makes. [-0, +0] */
+/* Openers: each adds its functions to the module's table at the top, to the
+   tensor's methods in its field "methods", which idn_open_tensor makes, or to
+   the metamethods. [-0, +0] */
 void idn_open_tensor(lua_State *L);
 void idn_open_index(lua_State *L);
 void idn_open_nest(lua_State *L);
@@ -23,16 +23,15 @@ void idn_open_safetensors(lua_State *L);
 void idn_open_bytes(lua_State *L);
 void idn_open_layer(lua_State *L);
 
-/* Takes the metatable out of the module's table at the top, when all has been
-   added to it. [-0, +0] */
-void idn_closetensor(lua_State *L);
-
 /* Adds functions to the table in that field of the one at the top. [-0, +0] */
 void idn_registerin(lua_State *L, const char *field, const luaL_Reg *functions);
 
-/* Sets field `name` of the table below the top to a function with one upvalue
-   more, the value at the top. [-1, +0] */
-void idn_setfunction(lua_State *L, const char *name, lua_CFunction f);
+/* Replaces the value at the top by a function with it as one upvalue more. */
+void idn_bind(lua_State *L, lua_CFunction f);
+
+/* Sets a metamethod of all tensors, and what getmetatable shows of it, to the
+   value at the top. [-1, +0] */
+void idn_setmetamethod(lua_State *L, const char *name);
 
 /* tensorlib.c: dst = the value at `arg`: a number fills it; a tensor or nested
    tables of its size are copied, whatever they share. Raises before the first

@@ -182,12 +182,11 @@ static void pushlayout(lua_State *L) {
   }
 }
 
-void idn_setfunction(lua_State *L, const char *name, lua_CFunction f) {
+void idn_bind(lua_State *L, lua_CFunction f) {
   idn_pushupvalues(L);
   lua_pushvalue(L, -IDN_UPVALUES - 1);
-  lua_pushcclosure(L, f, IDN_UPVALUES + 1); /* table, value, function */
-  lua_setfield(L, -3, name);
-  lua_pop(L, 1);
+  lua_pushcclosure(L, f, IDN_UPVALUES + 1); /* value, function */
+  lua_remove(L, -2);
 }
 
 void idn_registerin(lua_State *L, const char *field,
@@ -197,50 +196,37 @@ void idn_registerin(lua_State *L, const char *field,
   lua_pop(L, 1);
 }
 
+void idn_setmetamethod(lua_State *L, const char *name) {
+  int value = lua_gettop(L);
+  const int tables[] = {value + 1, lua_upvalueindex(2), lua_upvalueindex(3)};
+  lua_getfield(L, lua_upvalueindex(2), "__metatable");
+  for (int k = 0; k < 3; k++) {
+    lua_pushstring(L, name);
+    lua_pushvalue(L, value);
+    lua_rawset(L, tables[k]);
+  }
+  lua_settop(L, value - 1);
+}
+
 /* Sets up the metatables at upvalues 2 and 3, and that of the list at
-   upvalue 4. The first is the module's field "metatable" until all is opened.
- */
+   upvalue 4. Scripts are shown a table of its own: whatever they write to it,
+   no tensor changes. */
 static void openmetatables(lua_State *L) {
-  lua_pushliteral(L, "idinit.tensor");
-  lua_setfield(L, lua_upvalueindex(2), "__name");
-  lua_pushvalue(L, lua_upvalueindex(2));
-  lua_setfield(L, -2, "metatable");
+  lua_newtable(L);
+  for (int k = 2; k <= 3; k++) {
+    lua_pushvalue(L, -1);
+    lua_setfield(L, lua_upvalueindex(k), "__metatable");
+    lua_pushliteral(L, "idinit.tensor");
+    lua_setfield(L, lua_upvalueindex(k), "__name");
+  }
   idn_pushfunction(L, idn_finalize);
   lua_setfield(L, lua_upvalueindex(3), "__gc");
+  lua_pushvalue(L, lua_upvalueindex(4)); /* module, shown, list */
   lua_newtable(L);
   idn_pushfunction(L, idn_closeowners);
-  lua_setfield(L, -2, "__gc"); /* module, the list's metatable */
-  lua_pushvalue(L, lua_upvalueindex(4));
-  lua_insert(L, -2);
+  lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  lua_pop(L, 1);
-}
-
-/* Copies the metatable of small tensors to that of the others, which has __gc
-   besides, and shows scripts a copy of what can be called: whatever they write
-   to it, no tensor changes. */
-static void sharemetamethods(lua_State *L) {
-  lua_newtable(L);
-  int shown = lua_gettop(L);
-  for (lua_pushnil(L); lua_next(L, lua_upvalueindex(2)); lua_pop(L, 1)) {
-    for (int k = 0; k < 2; k++) { /* name, value; then twice the same */
-      if (k == 0 && !lua_isfunction(L, -1)) continue;
-      lua_pushvalue(L, -2);
-      lua_pushvalue(L, -2);
-      lua_rawset(L, k == 0 ? shown : lua_upvalueindex(3));
-    }
-  }
-  for (int k = 2; k <= 3; k++) {
-    lua_pushvalue(L, shown);
-    lua_setfield(L, lua_upvalueindex(k), "__metatable");
-  }
-  lua_settop(L, shown - 1);
-}
-
-void idn_closetensor(lua_State *L) {
-  lua_pushnil(L);
-  lua_setfield(L, -2, "metatable");
-  sharemetamethods(L);
+  lua_pop(L, 2);
 }
 
 /* install(metamethods): takes what is written in Lua, or compiled for FFI. The
@@ -260,13 +246,9 @@ static int install(lua_State *L) {
   for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
     lua_pushstring(L, names[k]);
     lua_rawget(L, 1);
-    if (lua_isfunction(L, -1))
-      lua_setfield(L, lua_upvalueindex(2), names[k]);
-    else
-      lua_pop(L, 1);
+    if (lua_isfunction(L, -1)) idn_setmetamethod(L, names[k]);
+    lua_settop(L, 1);
   }
-  lua_settop(L, 1);
-  sharemetamethods(L);
   return 0;
 }
 
@@ -284,21 +266,19 @@ static const luaL_Reg methods[] = {
     {"maxdiff", maxdiff}, {NULL, NULL},
 };
 
-static const luaL_Reg metamethods[] = {
-    {"__len", len},
-    {"__eq", equal},
-    {NULL, NULL},
-};
-
 void idn_open_tensor(lua_State *L) {
   idn_register(L, functions);
   pushlayout(L);
   lua_setfield(L, -2, "layout");
   lua_newtable(L);
   lua_setfield(L, -2, "methods");
-  lua_pushvalue(L, -1); /* module, module */
-  idn_setfunction(L, "install", install);
-  openmetatables(L);
   idn_registerin(L, "methods", methods);
-  idn_registerin(L, "metatable", metamethods);
+  lua_pushvalue(L, -1); /* module, module */
+  idn_bind(L, install);
+  lua_setfield(L, -2, "install");
+  openmetatables(L);
+  idn_pushfunction(L, len);
+  idn_setmetamethod(L, "__len");
+  idn_pushfunction(L, equal);
+  idn_setmetamethod(L, "__eq");
 }
