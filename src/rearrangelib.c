@@ -60,7 +60,7 @@ static void rotate(idn_array dst, idn_array src, int64_t *size,
 
 static int circshift(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  int64_t shift[IDN_MAXRANK], size[IDN_MAXRANK];
+  int64_t shift[IDN_MAXRANK] = {0}, size[IDN_MAXRANK];
   lua_settop(L, 2);
   idn_checkshift(L, 2, t->rank, t->dim, shift);
   idn_tensor *made = idn_newlike(L, 1, 1);
