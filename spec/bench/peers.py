@@ -82,8 +82,9 @@ def makers(eye, kernel):
         "kernel": each(1, kernel),
         "garbage": lambda: 100000 * each(100000, lambda: eye(256, 256))(),
     }
-    for n in 1024, 4096, 16384:
-        things["%dx%d" % (n, n)] = each(1, lambda n=n: eye(n, n))
+    for n in 12, 48, 96, 192, 256, 1024, 4096, 16384:
+        count = max(1, min(1000, 50000000 // n**2))
+        things["%dx%d" % (n, n)] = each(count, lambda n=n: eye(n, n))
     return things
 
 

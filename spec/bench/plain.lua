@@ -23,16 +23,19 @@ local function makes() for _ = 1, COUNT do kept = make() end end
 local function reads() for k = 1, COUNT do kept = u(2, k % 5 + 1) end end
 local function writes() for k = 1, COUNT do write(u, 2, k % 5 + 1, k) end end
 
-row("idinit(3, 5)", function() for _ = 1, COUNT do kept = idinit(3, 5) end end, makes, 2)
+row("idinit(3, 5)", function() for _ = 1, COUNT do kept = idinit(3, 5) end end, makes, 2.2)
 row("idinit(3, 5, {gain = 2})", function()
   for _ = 1, COUNT do kept = idinit(3, 5, { gain = 2 }) end
-end, makes)
+end, makes, 9.5)
+row("idinit {3, 5, gain = 2}", function()
+  for _ = 1, COUNT do kept = idinit { 3, 5, gain = 2 } end
+end, makes, 10.5)
 row("init(3, 5), init = idinit {gain = 2}", function()
   for _ = 1, COUNT do kept = init(3, 5) end
-end, makes)
-row("read t(i, j)", function() for k = 1, COUNT do kept = t(2, k % 5 + 1) end end, reads, 1.5)
-row("read t:get(i, j)", function() for k = 1, COUNT do kept = t:get(2, k % 5 + 1) end end, reads)
-row("read t[{i, j}]", function() for k = 1, COUNT do kept = t[{ 2, k % 5 + 1 }] end end, reads)
+end, makes, 7)
+row("read t(i, j)", function() for k = 1, COUNT do kept = t(2, k % 5 + 1) end end, reads, 1.4)
+row("read t:get(i, j)", function() for k = 1, COUNT do kept = t:get(2, k % 5 + 1) end end, reads, 2)
+row("read t[{i, j}]", function() for k = 1, COUNT do kept = t[{ 2, k % 5 + 1 }] end end, reads, 3.5)
 row("read row[j]", function()
   local second = t[2]
   for k = 1, COUNT do kept = second[k % 5 + 1] end
