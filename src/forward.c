@@ -46,6 +46,7 @@ static void addproducts(float *restrict y, const float *restrict x,
 typedef struct work {
   const idn_pass *pass;
   const idn_layer *layer;
+  int64_t ins, outs; /* of a group */
   int64_t taps;
   idn_census census;
   struct {
@@ -170,11 +171,10 @@ enum { TILE = 4, WIDE = 8 };
 /* Puts a group's weights where the tiles read them. */
 static void packpanels(const work *s, const float *from) {
   const idn_weight *w = &s->pass->weight;
-  int64_t ins = idn_ins(s->layer), outs = idn_outs(s->layer);
   float *to = s->panels;
-  for (int64_t o = 0; o < outs; o += WIDE) {
-    int64_t width = outs - o < WIDE ? outs - o : WIDE;
-    for (int64_t i = 0; i < ins; i++, to += WIDE)
+  for (int64_t o = 0; o < s->outs; o += WIDE) {
+    int64_t width = s->outs - o < WIDE ? s->outs - o : WIDE;
+    for (int64_t i = 0; i < s->ins; i++, to += WIDE)
       for (int64_t k = 0; k < width; k++)
         to[k] = from[i * w->in + (o + k) * w->out];
   }
@@ -224,46 +224,45 @@ static float sumcolumn(const float *x, int64_t step, const float *panel,
   return sum;
 }
 
-/* y += x times a panel, for `count` positions and `width` outputs. */
-static void addtile(float *const y[TILE], const float *const x[TILE], int count,
-                    int width, int64_t step, const float *panel,
-                    int64_t depth) {
-  float sums[TILE][WIDE];
-  int is_finite = tile(x, step, panel, depth, sums);
-  for (int t = 0; t < count && !is_finite; t++)
-    for (int k = 0; k < WIDE; k++)
-      sums[t][k] = sumcolumn(x[t], step, panel + k, depth);
-  for (int t = 0; t < count; t++) {
-    if (width == WIDE && step == 1)
-      addscaled(y[t], sums[t], 1, WIDE);
-    else
-      for (int k = 0; k < width; k++) y[t][k * step] += sums[t][k];
+/* y += x times all panels, for `count` positions. */
+static void addtile(const work *s, float *const y[TILE],
+                    const float *const x[TILE], int count) {
+  int64_t step = s->pass->batch;
+  const float *panel = s->panels;
+  for (int64_t o = 0; o < s->outs; o += WIDE, panel += s->ins * WIDE) {
+    float sums[TILE][WIDE];
+    int64_t width = s->outs - o < WIDE ? s->outs - o : WIDE;
+    int is_finite = tile(x, step, panel, s->ins, sums);
+    for (int t = 0; t < count; t++) {
+      float *to = y[t] + o * step;
+      for (int k = 0; k < WIDE && !is_finite; k++)
+        sums[t][k] = sumcolumn(x[t], step, panel + k, s->ins);
+      if (step == 1 && width == WIDE)
+        addscaled(to, sums[t], 1, WIDE);
+      else
+        for (int64_t k = 0; k < width; k++) to[k * step] += sums[t][k];
+    }
   }
 }
 
 /* idn_visit's: adds a product to n positions, each of which counts once for
-   each of the batch. */
-static int addproduct(void *state, int64_t n, float *ystart, int64_t ystep,
-                      const float *xstart, int64_t xstep) {
+   each of the batch. The last one fills up a tile that lacks some. */
+static int addproduct(void *state, int64_t n, float *y, int64_t ystep,
+                      const float *x, int64_t xstep) {
   const work *s = state;
-  int64_t batch = s->pass->batch, rows = n * batch;
-  int64_t ins = idn_ins(s->layer), outs = idn_outs(s->layer);
+  int64_t batch = s->pass->batch, rows = n * batch, member = 0;
   for (int64_t m = 0; m < rows; m += TILE) {
-    const float *x[TILE], *panel = s->panels;
-    float *y[TILE];
-    int count = rows - m < TILE ? (int)(rows - m) : TILE;
+    const float *from[TILE];
+    float *to[TILE];
     for (int t = 0; t < TILE; t++) {
-      int64_t k = m + (t < count ? t : 0);
-      int64_t p = batch == 1 ? k : k / batch, b = k - p * batch;
-      x[t] = xstart + p * xstep + b;
-      y[t] = ystart + p * ystep + b;
+      from[t] = x + member;
+      to[t] = y + member;
+      if (m + t + 1 >= rows || ++member < batch) continue;
+      member = 0;
+      x += xstep;
+      y += ystep;
     }
-    for (int64_t o = 0; o < outs; o += WIDE, panel += ins * WIDE) {
-      int width = outs - o < WIDE ? (int)(outs - o) : WIDE;
-      float *to[TILE];
-      for (int t = 0; t < TILE; t++) to[t] = y[t] + o * batch;
-      addtile(to, x, count, width, batch, panel, ins);
-    }
+    addtile(s, to, from, rows - m < TILE ? (int)(rows - m) : TILE);
   }
   return 1;
 }
@@ -279,8 +278,7 @@ static void *allocate(int64_t count, size_t size) {
    many. An identity has one weight for each output and needs none. */
 static int isdense(const work *s, int64_t filled) {
   const idn_layer *l = s->layer;
-  int64_t block = idn_ins(l) * idn_outs(l);
-  int64_t total = s->census.total;
+  int64_t block = s->ins * s->outs, total = s->census.total;
   return block >= 16 && total >= filled * block * l->groups / 16 &&
          total >= 2 * l->nout;
 }
@@ -291,6 +289,8 @@ static int prepare(work *s) {
   const idn_layer *l = s->layer;
   idn_census *c = &s->census;
   int64_t most = 0, filled = 0;
+  s->ins = idn_ins(l);
+  s->outs = idn_outs(l);
   s->taps = idn_counttaps(l);
   c->outs = allocate(l->nout + l->nin + s->taps, sizeof *c->outs);
   if (!c->outs) return 0;
@@ -302,8 +302,7 @@ static int prepare(work *s) {
     filled += c->taps[tap] > 0;
   }
   if (isdense(s, filled)) {
-    int64_t wide = idn_outs(l) + WIDE - 1;
-    s->panels = allocate(idn_ins(l) * wide, sizeof *s->panels);
+    s->panels = allocate(s->ins * (s->outs + WIDE - 1), sizeof *s->panels);
     return s->panels != NULL;
   }
   s->diagonal = allocate(l->nin + l->nout, sizeof *s->diagonal);
@@ -324,8 +323,8 @@ static void addtap(work *s, const float *from, const idn_loop *loop) {
   for (int64_t g = 0; g < l->groups; g++) {
     packpanels(s, from + g * s->pass->weight.group);
     idn_runloop(loop, s->y, s->x, addproduct, s);
-    s->y += idn_outs(l) * s->pass->batch;
-    s->x += idn_ins(l) * s->pass->batch;
+    s->y += s->outs * s->pass->batch;
+    s->x += s->ins * s->pass->batch;
   }
 }
 
