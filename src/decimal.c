@@ -30,11 +30,13 @@ static int readsback(decimal *d, int count, double value, float x) {
 
 /* Below a power of two the gap to the next float is half of that above: there
    the shortest decimal may be one that is not nearest for its length, but is
-   found by looking a little higher. */
+   found by looking a little higher. Elsewhere, fewer digits than some that do
+   not read back need no try. */
 static void shortest(decimal *d, float x) {
-  int count = 1;
+  int exponent, is_power = frexpf(x, &exponent) == 0.5F;
+  int count = is_power || readsback(d, 6, x, x) ? 1 : 7;
   while (!readsback(d, count, x, x) &&
-         !readsback(d, count, x * (1 + 0x1p-25), x))
+         !(is_power && readsback(d, count, x * (1 + 0x1p-25), x)))
     count++;
   while (d->count > 1 && d->digits[d->count - 1] == '0')
     d->digits[--d->count] = '\0';
