@@ -170,13 +170,12 @@ enum { TILE = 4, WIDE = 8 };
 
 /* Puts a group's weights where the tiles read them. */
 static void packpanels(const work *s, const float *from) {
-  const idn_weight *w = &s->pass->weight;
+  int64_t in = s->pass->weight.in, out = s->pass->weight.out;
   float *to = s->panels;
   for (int64_t o = 0; o < s->outs; o += WIDE) {
     int64_t width = s->outs - o < WIDE ? s->outs - o : WIDE;
     for (int64_t i = 0; i < s->ins; i++, to += WIDE)
-      for (int64_t k = 0; k < width; k++)
-        to[k] = from[i * w->in + (o + k) * w->out];
+      for (int64_t k = 0; k < width; k++) to[k] = from[i * in + (o + k) * out];
   }
 }
 
@@ -189,7 +188,8 @@ typedef float lanes __attribute__((vector_size(16)));
 #define SPREAD(a, x) (one = (x), (a) = (lanes){one, one, one, one})
 #define ADD(sum, x, w) (product = (x) * (w), (sum) += product)
 
-/* sums[t] = x[t] times a panel, `depth` deep. Returns whether all is finite. */
+/* sums[t] = x[t] times a panel, `depth` deep. Returns 0 if they are not all
+   finite, or too large for their sum to be so. */
 static int tile(const float *const x[TILE], int64_t step, const float *panel,
                 int64_t depth, float sums[TILE][WIDE]) {
   const float *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
@@ -206,9 +206,8 @@ static int tile(const float *const x[TILE], int64_t step, const float *panel,
   const lanes all[] = {a0, b0, a1, b1, a2, b2, a3, b3};
   memcpy(sums, all, sizeof all);
   s = (lanes){0}; /* 0 times what is not finite is no number */
-  a = a0 * s + a1 * s + a2 * s + a3 * s;
-  b = b0 * s + b1 * s + b2 * s + b3 * s + a;
-  return b[0] + b[1] + b[2] + b[3] == 0;
+  a = s * (a0 + a1 + a2 + a3 + b0 + b1 + b2 + b3);
+  return a[0] + a[1] + a[2] + a[3] == 0;
 }
 
 /* One of these sums where not all is finite: an input may be so too, and
