@@ -989,11 +989,12 @@ describe("Misuse of a layer", function()
 
   it("is caught where an index names no vector", function()
     local layer = layers.Embedding(26, 4)
-    local range = "Embedding 26 => 4 expects an index in range [1, 26], got "
-    fails(function() local _ = layer(27) end, range .. "27")
-    fails(function() local _ = layer(0) end, range .. "0")
-    fails(function() local _ = layer(1.5) end, range .. "1.5")
-    fails(function() local _ = layer(NAN) end, range .. "nan")
+    local range = "Embedding 26 => 4 expects indices in range [1, 26], got %s at position 1"
+    for text, index in pairs { ["27"] = 27, ["0"] = 0, ["1.5"] = 1.5, nan = NAN,
+                               userdata = io.stdout } do
+      fails(function() local _ = layer(index) end, range:format(text))
+    end
+    fails(function() local _ = layer() end, range:format "nil")
     fails(function() local _ = layer { 1, 27 } end,
       "Embedding 26 => 4 expects indices in range [1, 26], got 27 at position 2")
     fails(function() local _ = layer { 1, "2" } end, 'got string "2" at position 2')
@@ -1003,16 +1004,17 @@ describe("Misuse of a layer", function()
       "Embedding 26 => 4 expects indices in range [1, 26], got 0.5 at position 4")
     fails(function() local _ = layer { { 1, 2 }, { 3, "4" } } end, 'got string "4" at position 4')
     fails(function() local _ = layer { { 1, 2 }, { 3 } } end,
-      "Embedding 26 => 4 expects indices nested alike: table of 2, got one of another length")
-    fails(function() local _ = layer { { 1, 2 }, 3 } end, "nested alike: table of 2, got 3")
+      "Embedding 26 => 4: data: [2]: table of 2 expected, got one of 1")
+    fails(function() local _ = layer { { 1, 2 }, 3 } end,
+      "Embedding 26 => 4: data: [2]: table of 2 expected, got 3")
     fails(function() local _ = layer { 1, { 2 } } end, "got table at position 2")
     local deep = 1
     for _ = 1, 32 do deep = { deep } end
     fails(function() local _ = layer(deep) end,
       "Embedding 26 => 4 expects indices of less than 32 dimensions")
     assert.equal(32, layer(deep[1]):dim())
-    fails(function() local _ = layer(io.stdout) end, "an index or a list of them, got userdata")
-    fails(function() local _ = layer() end, "expects an index or a list of them, got nil")
+    fails(function() local _ = layer { deep } end,
+      "Embedding 26 => 4: data: tables nested no deeper than 32 expected")
   end)
 
   it("of its functions is told from that of layers", function()

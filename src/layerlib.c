@@ -27,6 +27,11 @@ static const layer *checklayer(lua_State *L, int arg) {
   return l;
 }
 
+/* A number as text for errors. [-0, +1] */
+static const char *text(lua_State *L, int64_t n) {
+  return idn_pushnumber(L, (double)n);
+}
+
 /* -- Making a layer ------------------------------------------------------ */
 
 static void pushlist(lua_State *L, int64_t count, const int64_t *list) {
@@ -95,7 +100,8 @@ typedef struct call {
   const char *label;
   idn_pass pass;
   int rank; /* of the result */
-  int64_t size[IDN_MAXRANK];
+  int64_t size[IDN_MAXRANK + 1];
+  int64_t done; /* columns that have been looked up */
 } call;
 
 /* Raises unless the tensor at `arg` has the size. */
@@ -119,6 +125,7 @@ static const idn_tensor *readcall(call *c, lua_State *L, int self, int weight) {
   c->L = L;
   c->label = l->label;
   c->pass.layer = &l->it;
+  c->done = 0;
   const idn_tensor *w =
       checkpart(c, weight, "weight", idn_weightsize(&l->it, size), size);
   idn_viewweight(&l->it, w->data, idn_stride(w), &c->pass.weight);
@@ -243,107 +250,57 @@ static int multiply(call *c, int relu) {
 
 enum { RESULT = 6 }; /* where the result of a lookup stands */
 
-/* A walk over indices: a number, nested tables or a tensor. */
-typedef struct walk {
-  const call *call;
-  int rank;
-  int64_t size[IDN_MAXRANK];
-  const int64_t *stride; /* of a tensor */
-  int64_t done;          /* indices that have been looked up */
-} walk;
-
-/* The index at the top, counted from 0. */
-static int64_t checkindex(const walk *w) {
-  lua_State *L = w->call->L;
-  const char *label = w->call->label;
-  int arg = lua_gettop(L);
-  int64_t index, count = w->call->pass.layer->nin;
-  int is_number = idn_tointeger(L, arg, &index);
-  if (is_number && index >= 1 && index <= count) return index - 1;
-  const char *got = idn_pushgot(L, arg),
-             *most = idn_pushnumber(L, (double)count);
-  if (w->rank > 0)
+/* Fills the next column of the result with that of the weight which the index
+   at the top names. */
+static void copycolumn(void *state) {
+  call *c = state;
+  lua_State *L = c->L;
+  int64_t index, count = c->pass.layer->nin;
+  if (!idn_tointeger(L, -1, &index) || index < 1 || index > count) {
+    const char *got = idn_pushgot(L, lua_gettop(L));
     idn_fail(L, BLAME,
              "%s expects indices in range [1, %s], got %s at position %s",
-             label, most, got, idn_pushnumber(L, (double)w->done + 1));
-  if (is_number || lua_type(L, arg) == LUA_TNUMBER)
-    idn_fail(L, BLAME, "%s expects an index in range [1, %s], got %s", label,
-             most, got);
-  return idn_fail(L, BLAME, "%s expects an index or a list of them, got %s",
-                  label, got);
+             c->label, text(L, count), got, text(L, c->done + 1));
+  }
+  recheck(c, 3); /* a number of the FFI is read by Lua code */
+  recheck(c, RESULT);
+  const idn_weight *w = &c->pass.weight;
+  const idn_tensor *y = lua_touserdata(L, RESULT);
+  const float *from = w->data + (index - 1) * w->in;
+  float *to = y->data + c->done++;
+  for (int64_t o = 0; o < y->dim[0]; o++)
+    to[o * *idn_stride(y)] = from[o * w->out];
 }
 
-/* Fills the next column of the result with one of the weight. */
-static void copycolumn(walk *w, int64_t from) {
-  const idn_tensor *weight = idn_totensor(w->call->L, 3);
-  const idn_tensor *y = idn_totensor(w->call->L, RESULT);
-  if (!weight || !y) return;
-  const int64_t *step = idn_stride(weight);
-  for (int64_t o = 0; o < weight->dim[0]; o++)
-    y->data[o * *idn_stride(y) + w->done] =
-        weight->data[o * step[0] + from * step[1]];
-  w->done++;
-}
-
-/* Looks up what is at the top or, of a tensor, at `data`. */
-static void look(walk *w, int depth, const float *data) {
-  lua_State *L = w->call->L;
-  int top = lua_gettop(L);
-  if (depth == w->rank) {
-    if (data) lua_pushnumber(L, *data);
-    copycolumn(w, checkindex(w));
-    lua_settop(L, top);
-    return;
-  }
-  int64_t count = w->size[depth];
-  int64_t got = data ? count : -1;
-  if (!data && lua_istable(L, top)) got = idn_countnumbers(L, top);
-  if (got != count) {
-    const char *wanted = idn_pushnumber(L, (double)count);
-    const char *what = got < 0 ? idn_pushgot(L, top) : "one of another length";
-    idn_fail(L, BLAME, "%s expects indices nested alike: table of %s, got %s",
-             w->call->label, wanted, what);
-  }
-  for (int64_t k = 0; k < count; k++) {
-    if (!data) lua_rawgeti(L, top, (int)k + 1);
-    look(w, depth + 1, data ? data + k * w->stride[depth] : NULL);
-    lua_settop(L, top);
-  }
-}
-
-/* The size of the indices at 2, of which the first tell how deep they nest. */
-static void measureindices(walk *w, const idn_tensor *x) {
-  lua_State *L = w->call->L;
-  if (x) {
-    w->rank = x->rank;
-    w->stride = idn_stride(x);
-    memcpy(w->size, x->dim, (size_t)x->rank * sizeof *x->dim);
-  }
-  for (lua_pushvalue(L, 2); lua_istable(L, -1); lua_rawgeti(L, -1, 1)) {
-    w->size[w->rank++] = idn_countnumbers(L, lua_gettop(L));
-    if (w->size[w->rank - 1] == 0 || w->rank == IDN_MAXRANK) break;
-  }
-  lua_settop(L, RESULT - 1);
-  if (w->rank == IDN_MAXRANK)
-    idn_fail(L, BLAME, "%s expects indices of less than %d dimensions",
-             w->call->label, IDN_MAXRANK);
-}
-
-/* Puts columns of the weight at 3 on the top, for the indices at 2. */
+/* Puts columns of the weight at 3 on the top, for the indices at 2: a number,
+   nested tables or a tensor. */
 static int lookup(call *c) {
   lua_State *L = c->L;
+  idn_nest n = {
+      L, c->label, BLAME, .size = c->size + 1, .visit = copycolumn, .state = c};
   const idn_tensor *x = idn_totensor(L, 2);
-  walk w = {.call = c};
-  luaL_checkstack(L, 2 * IDN_MAXRANK + 20, "indices nested too deep");
-  measureindices(&w, x);
-  c->rank = w.rank + 1;
+  if (x) {
+    torow(c, 2);
+    x = lua_touserdata(L, 2);
+    n.rank = x->rank;
+    memcpy(n.size, x->dim, (size_t)x->rank * sizeof *x->dim);
+  } else {
+    idn_measurenest(&n, 2);
+  }
+  c->rank = n.rank + 1;
+  if (c->rank > IDN_MAXRANK)
+    idn_fail(L, BLAME, "%s expects indices of less than %d dimensions",
+             c->label, IDN_MAXRANK);
   c->size[0] = c->pass.layer->nout;
-  memcpy(c->size + 1, w.size, (size_t)w.rank * sizeof *w.size);
   pushresult(c);
-  if (x) recheck(c, 2);
-  lua_pushvalue(L, 2);
-  look(&w, 0, x ? x->data : NULL);
-  lua_settop(L, RESULT);
+  if (x)
+    recheck(c, 2);
+  else
+    idn_walknest(&n, 2, NULL);
+  for (; x && c->done < x->numel; lua_pop(L, 1)) {
+    lua_pushnumber(L, x->data[c->done]);
+    copycolumn(c);
+  }
   return 1;
 }
 
@@ -353,6 +310,10 @@ static int forward(lua_State *L) {
   lua_settop(L, RESULT - 1);
   readcall(&c, L, 1, 3);
   if (c.pass.layer->kind->lookup) return lookup(&c);
+  if (lua_istable(L, 2)) {
+    idn_newnested(L, 2, c.label, BLAME);
+    lua_replace(L, 2);
+  }
   return multiply(&c, lua_toboolean(L, 5));
 }
 

@@ -51,6 +51,32 @@ const char *idn_loadsafetensors(lua_State *L, struct idn_transfer *f, int names,
 /* nestlib.c: dst = the nested tables at `arg`, likewise. */
 void idn_assignnest(lua_State *L, idn_tensor *dst, int arg, int level);
 
+/* Pushes a tensor of what is at `arg`: a number or nested tables, of which the
+   first tell the size. They are data of what the label names, or it is NULL.
+   [-0, +1] */
+idn_tensor *idn_newnested(lua_State *L, int arg, const char *label, int level);
+
+/* A walk over nested tables of a size. */
+typedef struct idn_nest {
+  lua_State *L;
+  const char *label;
+  int level; /* which errors blame */
+  int rank;
+  int64_t *size;
+  void (*visit)(void *state); /* takes each value, at the top; where there is
+                                 none, they are to be numbers */
+  void *state;
+  int64_t at[IDN_MAXRANK]; /* the path to the current value */
+  const int64_t *stride;
+} idn_nest;
+
+/* Reads the size, which the first of the tables at `arg` tell. */
+void idn_measurenest(idn_nest *n, int arg);
+
+/* Goes through what is at `arg`. Without a tensor `to`, in which numbers are
+   written, it raises whatever is not of that size. */
+void idn_walknest(idn_nest *n, int arg, const idn_tensor *to);
+
 /* rearrangelib.c: reads a circshift from `arg`: a number for dimension 1, or a
    table of up to `rank` of them. Each goes to `shift` reduced to
    0 <= shift < size, or to 0 where there is no size yet. */

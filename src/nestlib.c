@@ -5,22 +5,20 @@
 
 #define MAXEMPTY (1 << 20) /* tables without a number in them */
 
-/* A walk over nested tables beside a tensor's elements; `at` is the path to
-   the current table, `raiser` the level that is to blame. */
-typedef struct nest {
-  lua_State *L;
-  int rank, level;
-  const int64_t *size, *stride;
-  int64_t at[IDN_MAXRANK];
-} nest;
+/* Pushes what errors begin with. [-0, +1] */
+static const char *pushlabel(lua_State *L, const char *label) {
+  return lua_pushfstring(L, label ? "%s: data: " : "", label);
+}
 
 /* Raises what stands at the path instead of a number, or of a table of `count`
    values. */
-static int badnest(nest *n, int depth, int64_t count) {
+static int badnest(const idn_nest *n, int depth, int64_t count) {
   lua_State *L = n->L;
   int got = lua_gettop(L);
+  const char *label = pushlabel(L, n->label);
   luaL_Buffer path;
   luaL_buffinit(L, &path);
+  luaL_addstring(&path, label);
   if (depth == 0) luaL_addstring(&path, "value");
   for (int d = 0; d < depth; d++) {
     char text[32];
@@ -42,22 +40,27 @@ static int badnest(nest *n, int depth, int64_t count) {
 
 /* Raises where nested tables would be too long for a Lua or, where they hold
    nothing that could bound them, too many. */
-static void checknest(lua_State *L, int rank, const int64_t *size, int level) {
+static void checknest(lua_State *L, const char *label, int rank,
+                      const int64_t *size, int level) {
   int is_empty = idn_countelements(rank, size) == 0;
   int64_t most = is_empty ? MAXEMPTY : IDN_MAXLIST;
   for (int d = 0; d < rank && size[d] > 0; d++) {
     if (size[d] > most)
-      idn_fail(L, level, "tables of size %s are too large",
-               idn_pushsize(L, rank, size));
+      idn_fail(L, level, "%stables of size %s are too large",
+               pushlabel(L, label), idn_pushsize(L, rank, size));
     if (is_empty) most /= size[d];
   }
 }
 
 /* Reads the value at the top, `depth` tables deep; writes where `data` is not
    NULL, else only raises what is wrong, as a nil in a hole is. */
-static void readnest(nest *n, int depth, float *data) {
+static void readnest(idn_nest *n, int depth, float *data) {
   lua_State *L = n->L;
   if (depth == n->rank) {
+    if (n->visit) {
+      n->visit(n->state);
+      return;
+    }
     if (lua_type(L, -1) != LUA_TNUMBER) badnest(n, depth, -1);
     if (data) *data = idn_tofloat(L, -1);
     return;
@@ -74,43 +77,56 @@ static void readnest(nest *n, int depth, float *data) {
   }
 }
 
-/* dst = the nested tables at `arg`. */
+void idn_walknest(idn_nest *n, int arg, const idn_tensor *to) {
+  luaL_checkstack(n->L, n->rank + 40, "tables nested too deep");
+  if (to) n->stride = idn_stride(to);
+  lua_pushvalue(n->L, arg);
+  readnest(n, 0, to ? to->data : NULL);
+  lua_pop(n->L, 1);
+}
+
 void idn_assignnest(lua_State *L, idn_tensor *dst, int arg, int level) {
-  nest n = {.L = L, .rank = dst->rank, .level = level};
-  n.size = idn_size(dst);
-  n.stride = idn_stride(dst);
-  checknest(L, n.rank, n.size, level);
-  luaL_checkstack(L, dst->rank + 40, "tables nested too deep");
+  idn_nest n = {L, NULL, level, .rank = dst->rank, .size = dst->dim};
+  checknest(L, n.label, n.rank, n.size, level);
+  idn_walknest(&n, arg, NULL);
+  idn_walknest(&n, arg, dst);
+}
+
+void idn_measurenest(idn_nest *n, int arg) {
+  lua_State *L = n->L;
+  int top = lua_gettop(L);
+  luaL_checkstack(L, IDN_MAXRANK + 40, "tables nested too deep");
   lua_pushvalue(L, arg);
-  readnest(&n, 0, NULL);
-  readnest(&n, 0, dst->data);
-  lua_pop(L, 1);
+  while (lua_istable(L, -1)) {
+    if (n->rank == IDN_MAXRANK)
+      idn_fail(L, n->level, "%stables nested no deeper than %d expected",
+               pushlabel(L, n->label), IDN_MAXRANK);
+    int64_t count = n->size[n->rank++] = idn_countnumbers(L, lua_gettop(L));
+    lua_rawgeti(L, -1, 1);
+    if (count == 0) break;
+  }
+  lua_settop(L, top);
+  checknest(L, n->label, n->rank, n->size, n->level);
+}
+
+idn_tensor *idn_newnested(lua_State *L, int arg, const char *label, int level) {
+  int64_t size[IDN_MAXRANK];
+  idn_nest n = {L, label, level, .size = size};
+  idn_measurenest(&n, arg);
+  idn_walknest(&n, arg, NULL);
+  idn_tensor *t = idn_newtensor(L, n.rank, size, IDN_ROW, 0);
+  if (!t)
+    idn_fail(L, level, "%s%s", pushlabel(L, label),
+             idn_pushnomemory(L, n.rank, size));
+  idn_walknest(&n, arg, t);
+  return t;
 }
 
 /* idinit.tensor(nested): the first elements tell the size. */
 static int tensor(lua_State *L) {
-  int64_t size[IDN_MAXRANK];
-  int rank = 0;
   if (lua_isnone(L, 1))
     idn_fail(L, 1, "number or nested tables expected, got nothing");
-  luaL_checkstack(L, IDN_MAXRANK + 40, "tables nested too deep");
-  lua_pushvalue(L, 1);
-  while (lua_istable(L, -1)) {
-    if (rank == IDN_MAXRANK)
-      idn_fail(L, 1, "tables nested no deeper than %d expected", IDN_MAXRANK);
-    size[rank++] = idn_countnumbers(L, lua_gettop(L));
-    lua_rawgeti(L, -1, 1);
-    if (size[rank - 1] == 0) break;
-  }
-  lua_settop(L, 1);
-  checknest(L, rank, size, 1);
-  nest n = {.L = L, .rank = rank, .level = 1, .size = size};
-  readnest(&n, 0, NULL);
-  idn_tensor *t = idn_newtensor(L, rank, size, IDN_ROW, 1);
-  n.stride = idn_stride(t);
-  lua_pushvalue(L, 1);
-  readnest(&n, 0, t->data);
-  lua_pop(L, 1);
+  idn_newnested(L, 1, NULL, 1);
   return 1;
 }
 
@@ -129,7 +145,7 @@ static void pushnest(lua_State *L, const idn_tensor *t, int depth,
 
 static int totable(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  checknest(L, t->rank, t->dim, 1);
+  checknest(L, NULL, t->rank, t->dim, 1);
   luaL_checkstack(L, t->rank + 2, "too many dimensions");
   pushnest(L, t, 0, t->data);
   idn_checktensor(L, 1, NULL, 1); /* finalized meanwhile, it is not whole */

@@ -9,7 +9,7 @@ local labels = require "idinit.labels"
 local settings = require "idinit.layers.settings"
 
 local error, ipairs, pcall, rawget = error, ipairs, pcall, rawget
-local setmetatable, tostring, type = setmetatable, tostring, type
+local setmetatable, type = setmetatable, type
 local unpack = table.unpack or unpack
 local concat, format, rep, sub = table.concat, string.format, string.rep,
   string.sub
@@ -169,20 +169,11 @@ end
 
 -- ---- What a layer does
 
--- Data for the core. Nested tables become a tensor, unless they are indices,
--- which float32 may not hold.
-local function data(s, x)
-  if type(x) ~= "table" or s.lookup then return x end
-  local ok, t = pcall(core.tensor, x)
-  if ok then return t end
-  error(s.label .. ": data: " .. tostring(t), 3)
-end
-
 -- The core blames the script that calls this.
 function Layer.__call(self, x)
   local s = state(self)
   local f = s.activation
-  local y = core.forward(s.layer, data(s, x), s.weight, s.bias, f == relu)
+  local y = core.forward(s.layer, x, s.weight, s.bias, f == relu)
   if f and f ~= relu and f ~= identity then core.map(s.layer, y, f) end
   return y
 end
