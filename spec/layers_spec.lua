@@ -1064,7 +1064,7 @@ describe("The core of layers", function()
   end)
 
   it("knows a layer from all else", function()
-    for _, name in ipairs { "forward", "census", "weights", "axis", "map" } do
+    for _, name in ipairs { "forward", "census", "weight", "axis", "map" } do
       for _, bad in ipairs { x, io.stdout, "label", {}, 5, print,
                              coroutine.create(function() end) } do
         refuses(core[name], bad, x, w)
@@ -1082,14 +1082,16 @@ describe("The core of layers", function()
       refuses(core.forward, conv, x, bad)
       refuses(core.forward, conv, x, w, bad)
       refuses(core.census, conv, bad)
-      refuses(core.weights, conv, bad, 1)
+      refuses(core.weight, conv, bad, 1, 1)
       refuses(core.map, conv, bad, 5)
     end
     local embedding = core.layer("label", "Embedding", { 3, 2, 1 })
     refuses(core.forward, embedding, 1, idinit(3, 2))
     refuses(core.forward, embedding, 4, idinit(2, 3))
     for _, bad in ipairs { 0, 2, 1.5, NAN, "1", {}, 2 ^ 60 } do
-      refuses(core.weights, conv, w, bad)
+      refuses(core.weight, conv, w, bad, 1)
+      if bad ~= 2 then refuses(core.weight, conv, w, 1, bad) end
+      refuses(core.weight, conv, w, 1, 1, bad)
       refuses(core.axis, conv, bad, 1, 1)
       refuses(core.axis, conv, 1, 1, bad)
       if bad ~= 2 then refuses(core.axis, conv, 1, bad, 1) end

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "size.h"
+
 static const idn_kind kinds[] = {
     {.name = "Dense", .outfirst = 1},
     {.name = "Conv", .has_axes = 1, .flipped = 1},
@@ -25,7 +27,7 @@ int idn_islayer(const idn_layer *l) {
   for (int d = 0; d < l->axes; d++) {
     const idn_axis *a = &l->axis[d];
     if (a->kernel < 1 || a->stride < 1 || a->dilation < 1 || a->outpad < 0 ||
-        a->kernel - 1 > ((int64_t)1 << 53) / a->dilation)
+        a->kernel - 1 > IDN_MAXEXTENT / a->dilation)
       return 0;
   }
   return l->groups > 0 && l->nin > 0 && l->nin % l->groups == 0 &&
@@ -39,12 +41,11 @@ static int64_t spanof(const idn_axis *a) {
 }
 
 int idn_padsame(idn_layer *l) {
-  const int64_t most = (int64_t)1 << 53;
   for (int d = 0; d < l->axes; d++) {
     idn_axis *a = &l->axis[d];
     int64_t steps = a->kernel - (l->kind->transposed ? a->stride : 1);
-    if (steps > most / a->dilation || -steps > most / a->dilation) return 0;
-    int64_t total = steps * a->dilation;
+    int64_t most = IDN_MAXEXTENT / a->dilation, total = steps * a->dilation;
+    if (steps > most || -steps > most) return 0;
     a->high = total / 2 - (total % 2 < 0); /* rounded down */
     a->low = total - a->high;
   }
@@ -174,59 +175,34 @@ const float *idn_weightat(const idn_layer *l, const idn_weight *w,
          (out - group * idn_outs(l)) * w->out;
 }
 
-/* The first of the elements from `k` to `count` that is not 0, or `count`. */
-static int64_t findnonzero(const float *w, int64_t step, int64_t k,
-                           int64_t count) {
+int64_t idn_findnonzero(const float *w, int64_t step, int64_t k,
+                        int64_t count) {
+  const uint64_t nosigns = 0x7fffffff7fffffffU;
   for (; step == 1 && k + 8 <= count; k += 8) {
-    uint32_t bits[8];
+    uint64_t bits[4];
     memcpy(bits, w + k, sizeof bits);
-    if ((bits[0] | bits[1] | bits[2] | bits[3] | bits[4] | bits[5] | bits[6] |
-         bits[7])
-        << 1)
-      break;
+    if ((bits[0] | bits[1] | bits[2] | bits[3]) & nosigns) break;
   }
   while (k < count && w[k * step] == 0) k++;
   return k;
 }
 
-static inline void eachweight(const idn_layer *l, const idn_weight *w,
-                              const float *from, idn_weightfunction *f,
-                              void *state) {
-  int64_t ins = idn_ins(l), outs = idn_outs(l);
-  int by_out = w->out <= w->in;
-  int64_t inner = by_out ? outs : ins, outer = by_out ? ins : outs;
-  int64_t near = by_out ? w->out : w->in, far = by_out ? w->in : w->out;
-  for (int64_t g = 0; g < l->groups; g++)
-    for (int64_t a = 0; a < outer; a++) {
-      const float *line = from + g * w->group + a * far;
-      for (int64_t b = 0; b < inner; b++) {
-        if (line[b * near] == 0) {
-          b = findnonzero(line, near, b, inner) - 1;
-          continue;
-        }
-        f(state, g * ins + (by_out ? a : b), g * outs + (by_out ? b : a));
-      }
-    }
-}
-
-void idn_eachweight(const idn_layer *l, const idn_weight *w, const float *from,
-                    idn_weightfunction *f, void *state) {
-  eachweight(l, w, from, f, state);
-}
-
 int64_t idn_nextweight(const idn_layer *l, const idn_weight *w,
-                       const float *from, int straight, int64_t n,
+                       const float *from, idn_sort sort, int64_t n,
                        idn_entry *e) {
+  int straight = sort == IDN_STRAIGHT;
   int64_t inner = innerof(l), outer = outerof(l), width = outer * l->groups;
   int64_t step = w->stride[l->axes + 1], leap = w->stride[l->axes];
   for (; n < (straight ? width : inner * width); n++) {
     int64_t a = straight ? n % inner : n / width, b = n % width;
-    int64_t next = straight ? b : findnonzero(from + a * leap, step, b, width);
+    int64_t next =
+        straight ? b : idn_findnonzero(from + a * leap, step, b, width);
     n += next - b;
     if (next == width) n--;
     float value = next < width ? from[a * leap + next * step] : 0;
     int64_t other = next / outer * inner + a;
-    if (value == 0 || (straight && other != next)) continue;
+    if (value == 0 || (sort != IDN_ALL && straight != (other == next)))
+      continue;
     *e = (idn_entry){value, next, other, {a, next}};
     if (!l->kind->outfirst) e->in = other, e->out = next;
     return n;
@@ -245,7 +221,7 @@ void idn_takecensus(const idn_layer *l, const idn_weight *w, idn_census *c) {
   int64_t at[IDN_MAXAXES], taps = idn_counttaps(l);
   for (int64_t tap = 0; tap < taps; tap++) {
     int64_t before = c->total;
-    eachweight(l, w, idn_locate(l, w, tap, at), count, c);
+    idn_eachweight(l, w, idn_locate(l, w, tap, at), count, c);
     c->taps[tap] = c->total - before;
   }
 }

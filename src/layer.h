@@ -33,6 +33,7 @@ typedef struct idn_kind {
 /* The kind of that name, or NULL. */
 const idn_kind *idn_findkind(const char *name);
 
+/* Settings of an axis, in the order in which a script hands them over. */
 typedef struct idn_axis {
   int64_t kernel, stride, dilation; /* > 0; dilation * (kernel - 1) <= 2^53 */
   int64_t low, high; /* padding of the fine side; may be negative */
@@ -121,21 +122,43 @@ const float *idn_locate(const idn_layer *layer, const idn_weight *w,
 const float *idn_weightat(const idn_layer *layer, const idn_weight *w,
                           const float *from, int64_t in, int64_t out);
 
+/* The first of the elements from number k to `count` that is not 0, or
+   `count`. */
+int64_t idn_findnonzero(const float *w, int64_t step, int64_t k, int64_t count);
+
 /* Calls f for each weight of a kernel position that is not 0, as the memory
    has them. */
 typedef void idn_weightfunction(void *state, int64_t in, int64_t out);
-void idn_eachweight(const idn_layer *layer, const idn_weight *w,
-                    const float *from, idn_weightfunction *f, void *state);
+static inline void idn_eachweight(const idn_layer *l, const idn_weight *w,
+                                  const float *from, idn_weightfunction *f,
+                                  void *state) {
+  int64_t ins = idn_ins(l), outs = idn_outs(l);
+  int by_out = w->out <= w->in;
+  int64_t inner = by_out ? outs : ins, outer = by_out ? ins : outs;
+  int64_t near = by_out ? w->out : w->in, far = by_out ? w->in : w->out;
+  for (int64_t g = 0; g < l->groups; g++)
+    for (int64_t a = 0; a < outer; a++) {
+      const float *line = from + g * w->group + a * far;
+      for (int64_t b = 0; b < inner; b++) {
+        if (line[b * near] == 0) {
+          b = idn_findnonzero(line, near, b, inner) - 1;
+          continue;
+        }
+        f(state, g * ins + (by_out ? a : b), g * outs + (by_out ? b : a));
+      }
+    }
+}
 
 /* The first weight of a kernel position from number n on that is not 0, in
-   the order of the weight's indices; or, where `straight`, of those that join
-   a channel with the same one. Returns its number, or -1. */
+   the order of the weight's indices: of all, or of those that join a channel
+   with the same one, or with another. Returns its number, or -1. */
+typedef enum idn_sort { IDN_ALL, IDN_STRAIGHT, IDN_CROSSING } idn_sort;
 typedef struct idn_entry {
   float value;
   int64_t in, out, index[2]; /* the last two indices in the weight */
 } idn_entry;
 int64_t idn_nextweight(const idn_layer *layer, const idn_weight *w,
-                       const float *from, int straight, int64_t n,
+                       const float *from, idn_sort sort, int64_t n,
                        idn_entry *e);
 
 /* How many weights are not 0, in all and for each output, each input and each

@@ -403,53 +403,39 @@ static int census(lua_State *L) {
   return 5;
 }
 
-/* The upvalues of the iterator that `weights` makes. */
-enum { LAYER = 1, WEIGHT, TAP, STRAIGHT, NEXT };
-
-static int nextweight(lua_State *L) {
+/* weight(layer, weight, tap, n, sort): of the weights of kernel position number
+   `tap` that are not 0, the first from number n on: the number after it, value,
+   output, input, and the indices in the weight; or nothing. The sort is "all",
+   "straight" (they join a channel with the same one) or "crossing". */
+static int weight(lua_State *L) {
+  static const char *const sorts[] = {"all", "straight", "crossing", NULL};
   call c;
   idn_entry e;
-  int64_t tap = 0, n = 0, at[IDN_MAXAXES];
-  readcall(&c, L, lua_upvalueindex(LAYER), lua_upvalueindex(WEIGHT));
+  int64_t at[IDN_MAXAXES];
+  lua_settop(L, 5);
+  readcall(&c, L, 1, 2);
   const idn_layer *l = c.pass.layer;
-  idn_tointeger(L, lua_upvalueindex(TAP), &tap);
-  idn_tointeger(L, lua_upvalueindex(NEXT), &n);
+  int64_t tap = checkrange(L, 3, "tap", idn_counttaps(l)) - 1;
+  int64_t n = checkrange(L, 4, "number", IDN_MAXEXTENT) - 1;
+  int sort = idn_choose(L, 5, "sort", sorts, "sort of weights");
   const float *from = idn_locate(l, &c.pass.weight, tap, at);
-  n = idn_nextweight(l, &c.pass.weight, from,
-                     lua_toboolean(L, lua_upvalueindex(STRAIGHT)), n, &e);
+  n = idn_nextweight(l, &c.pass.weight, from, (idn_sort)sort, n, &e);
   if (n < 0) return 0;
-  idn_pushinteger(L, n + 1);
-  lua_replace(L, lua_upvalueindex(NEXT));
-  luaL_checkstack(L, l->axes + 5, "too many results");
+  luaL_checkstack(L, l->axes + 6, "too many results");
+  idn_pushinteger(L, n + 2);
   lua_pushnumber(L, e.value);
   idn_pushinteger(L, e.out + 1);
   idn_pushinteger(L, e.in + 1);
   for (int d = 0; d < l->axes; d++) idn_pushinteger(L, at[d] + 1);
   for (int d = 0; d < 2; d++) idn_pushinteger(L, e.index[d] + 1);
-  return l->axes + 5;
-}
-
-/* weights(layer, weight, tap, straight): iterates over the weights of kernel
-   position number `tap` that are not 0, in the order of their indices, or over
-   those of them that join a channel with the same one: value, output, input,
-   and the indices in the weight. */
-static int weights(lua_State *L) {
-  call c;
-  lua_settop(L, 4);
-  readcall(&c, L, 1, 2);
-  int64_t tap = checkrange(L, 3, "tap", idn_counttaps(c.pass.layer)) - 1;
-  idn_pushinteger(L, tap);
-  lua_replace(L, TAP);
-  idn_pushinteger(L, 0);
-  lua_pushcclosure(L, nextweight, NEXT);
-  return 1;
+  return l->axes + 6;
 }
 
 void idn_open_layer(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"layer", makelayer}, {"integer", integer}, {"forward", forward},
       {"map", map},         {"axis", axis},       {"census", census},
-      {"weights", weights}, {NULL, NULL},
+      {"weight", weight},   {NULL, NULL},
   };
   idn_register(L, functions);
 }

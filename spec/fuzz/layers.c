@@ -171,32 +171,34 @@ static void checkentry(const trial *t, const int64_t *k, const idn_entry *e,
         (last->index[0] == e->index[0] && last->index[1] < e->index[1]));
 }
 
+static idn_sort sortof(int64_t in, int64_t out) {
+  return in == out ? IDN_STRAIGHT : IDN_CROSSING;
+}
+
 /* The weights of each kernel position, one after the other, against all. */
 static void checkweights(const trial *t) {
   const idn_layer *l = &t->layer;
-  int64_t k[IDN_MAXAXES], at[IDN_MAXAXES], left[2] = {0, 0};
+  int64_t k[IDN_MAXAXES], at[IDN_MAXAXES], left[3] = {0, 0, 0};
   for (int64_t tap = 0; tap < idn_counttaps(l); tap++) {
     const float *from = idn_locate(l, &t->pass.weight, tap, at);
     split(t, tap, 0, k);
     CHECK(memcmp(k, at, (size_t)l->axes * sizeof *k) == 0);
     for (int64_t i = 0; i < l->nin; i++)
       for (int64_t o = 0; o < l->nout; o++)
-        if (weightof(t, k, i, o) != 0) left[0]++, left[1] += i == o;
-    for (int straight = 0; straight < 2; straight++) {
+        if (weightof(t, k, i, o) != 0) left[IDN_ALL]++, left[sortof(i, o)]++;
+    for (int sort = IDN_ALL; sort <= IDN_CROSSING; sort++) {
       idn_entry e, last = {0, 0, 0, {-1, -1}};
       int64_t n = -1;
-      while ((n = idn_nextweight(l, &t->pass.weight, from, straight, n + 1,
-                                 &e)) >= 0) {
-        if (straight) {
-          CHECK(e.in == e.out);
-          last.index[0] = -1;
-        }
+      while ((n = idn_nextweight(l, &t->pass.weight, from, (idn_sort)sort,
+                                 n + 1, &e)) >= 0) {
+        CHECK(sort == IDN_ALL || sort == (int)sortof(e.in, e.out));
+        if (sort == IDN_STRAIGHT) last.index[0] = -1;
         checkentry(t, k, &e, &last);
         last = e;
-        left[straight]--;
+        left[sort]--;
       }
+      CHECK(left[sort] == 0);
     }
-    CHECK(left[0] == 0 && left[1] == 0);
   }
 }
 

@@ -50,35 +50,27 @@ local function several(noun, list)
   return text .. final
 end
 
-local function is(list) return list[2] and " are " or " is " end
+local function add(reasons, ...) reasons[#reasons + 1] = format(...) end
 
 -- ", and 3 more are not 0", where there are more.
-local function more(count, verb, rest)
+local function more(count, one, many, rest)
   if count <= 0 then return "" end
-  local verbs = { is = "are", stands = "stand", joins = "join",
-                  differs = "differ" }
-  return format(", and %s more %s %s", num(count),
-    count == 1 and verb or verbs[verb], rest)
+  return format(", and %s more %s %s", num(count), count == 1 and one or many,
+    rest)
 end
 
 -- Adds sentences that hold for single kernel axes, once for those that share
 -- it, with the dimensions where there are several axes, and what would mend it.
 local function addbyaxis(reasons, axes, sentences, mend)
-  local seen = {}
   for d = 1, axes do
     local text = sentences[d]
-    if text and not seen[text] then
-      seen[text] = true
-      local where, notes = {}, {}
+    if text then
+      local where = {}
       for e = d, axes do
-        if sentences[e] == text then where[#where + 1] = e end
+        if sentences[e] == text then where[#where + 1], sentences[e] = e, nil end
       end
-      if axes > 1 then notes[1] = "in " .. several("dimension", where) end
-      if mend then notes[#notes + 1] = mend .. " would mend it" end
-      if notes[1] then
-        text = format("%s (%s)", text, concat(notes, "; "))
-      end
-      reasons[#reasons + 1] = text
+      add(reasons, "%s (%s%s would mend it)", text,
+        axes > 1 and "in " .. several("dimension", where) .. "; " or "", mend)
     end
   end
 end
@@ -94,42 +86,41 @@ local function axis(s, d, n, k)
            high = high }
 end
 
--- The first weight of a kernel position that is not 0 and is wanted: its value,
--- output and input, and its indices.
-local function first(s, tap, wanted)
-  local step = core.weights(s.layer, s.weight, tap)
-  local function check(w, o, i, ...)
-    if not wanted or wanted(w, o, i) then return w, o, i, { ... } end
-    return check(step())
-  end
-  return check(step())
+-- Of the weights of a kernel position that are not 0, those of a sort that
+-- core.weight knows: an iterator over the number after each, its value, output
+-- and input; and of the first from number n on, value, output, input, indices.
+local function weights(s, tap, sort)
+  local layer, weight = s.layer, s.weight
+  return function(_, n) return core.weight(layer, weight, tap, n, sort) end, nil, 1
+end
+
+local function first(s, tap, sort, n)
+  local function pack(_, w, o, i, ...) return w, o, i, { ... } end
+  return pack(core.weight(s.layer, s.weight, tap, n or 1, sort))
 end
 
 -- Counts of the weights that are not 0 (core.census's), and the kernel position
 -- in question: the only one that has weights or, where there are several, that
 -- of offset 0. Of the weights there that join a channel with itself: how many
--- they are, the gain, which is the first that is finite, and those that differ
--- from it or are not finite.
+-- they are, the gain, which is the first that is finite, and the numbers of
+-- those that differ from it or are not finite.
 local function survey(s, total, outs, ins, taps, origin)
   local facts = { s = s, total = total, outs = outs, ins = ins, taps = taps,
-                  origin = origin, straight = 0, odd = {}, differ = {},
-                  axes = {} }
+                  origin = origin, tap = origin, straight = 0, odd = {},
+                  differ = {}, axes = {} }
   for d = 1, #s.kernel do facts.axes[d] = axis(s, d, 8, 1) end
   for tap, count in ipairs(taps) do
-    if count > 0 and count == total then facts.only = tap end
+    if count > 0 and count == total then facts.only, facts.tap = tap, tap end
   end
-  local tap = facts.only or origin
-  facts.tap = tap
-  if not tap then return facts end
-  for w, c in core.weights(s.layer, s.weight, tap, true) do
+  if not facts.tap then return facts end
+  for after, w, c in weights(s, facts.tap, "straight") do
     facts.straight = facts.straight + 1
     if w - w ~= 0 then
-      facts.odd[#facts.odd + 1] = c
+      facts.odd[#facts.odd + 1] = after - 1
     elseif not facts.gain then
       facts.gain, facts.gainful = w, c
     elseif w ~= facts.gain then
-      facts.differ[#facts.differ + 1] = w
-      facts.differing = facts.differing or c
+      facts.differ[#facts.differ + 1] = after - 1
     end
   end
   return facts
@@ -206,7 +197,7 @@ end
 -- The only kernel position that has weights is not that of offset 0.
 local function displaced(facts, reasons)
   local s, sentences = facts.s, {}
-  local _, _, _, at = first(s, facts.only)
+  local _, _, _, at = first(s, facts.only, "all")
   for d, k in ipairs(s.kernel) do
     local a = facts.axes[d]
     if not a.is_there or at[d] ~= a.zero then
@@ -224,26 +215,16 @@ local function scattered(facts, reasons)
   local beside, tap = facts.total - (origin and facts.taps[origin] or 0), 1
   while tap == origin or facts.taps[tap] == 0 do tap = tap + 1 end
   for d, a in ipairs(facts.axes) do zero[d] = a.zero end
-  local w, _, _, at = first(s, tap)
-  reasons[#reasons + 1] = format("weight %s is %s, the padding's zero offset %s%s",
-    tuple(at), value(w),
-    origin and "is at " .. tuple(zero) or "is at no position",
-    more(beside - 1, "stands", "beside it"))
-end
-
-local function offsets(facts, reasons)
-  if not facts.only then
-    scattered(facts, reasons)
-  elseif facts.only ~= facts.origin then
-    displaced(facts, reasons)
-  end
+  local w, _, _, at = first(s, tap, "all")
+  add(reasons, "weight %s is %s, the padding's zero offset %s%s", tuple(at),
+    value(w), origin and "is at " .. tuple(zero) or "is at no position",
+    more(beside - 1, "stands", "stand", "beside it"))
 end
 
 -- Whether an output that no weight reaches is 0.
 local function iszero(s, activation, o)
-  if activation and activation ~= "relu" then return false end
-  return not s.bias or s.bias(o) == 0
-    or activation == "relu" and s.bias(o) < 0
+  local bias = s.bias and s.bias(o) or 0
+  return not activation and bias == 0 or activation == "relu" and bias <= 0
 end
 
 -- Adds the channels that a count is 0 for to one of two lists.
@@ -266,24 +247,22 @@ local function unused(facts, activation, reasons)
     mend = format(" (an init that heeds groups = %s would mend it)",
       num(s.groups))
   end
-  local function add(noun, list, text)
+  local function say(noun, list, one, many, text)
     if not list[1] then return end
-    reasons[#reasons + 1] = several(noun, list) .. text .. mend
+    add(reasons, "%s %s %s%s", several(noun, list), list[2] and many or one,
+      text, mend)
   end
-  add("output", zeros, is(zeros) .. "always 0")
-  add("output", dead, (dead[2] and " depend" or " depends") .. " on no input")
-  add("input", dropped, is(dropped) .. "dropped")
+  say("output", zeros, "is", "are", "always 0")
+  say("output", dead, "depends", "depend", "on no input")
+  say("input", dropped, "is", "are", "dropped")
 end
 
 -- By how much an output's number differs from that of the input that alone goes
 -- there, if it is the same for all (modulo their number); else nil.
 local function rotation(facts)
   local s, shift = facts.s, nil
-  if s.nin ~= s.nout or facts.taps[facts.tap] ~= s.nin then return nil end
-  for c = 1, s.nin do
-    if facts.outs[c] ~= 1 or facts.ins[c] ~= 1 then return nil end
-  end
-  for _, o, i in core.weights(s.layer, s.weight, facts.tap) do
+  if s.nin ~= s.nout or not facts.only or facts.total ~= s.nin then return nil end
+  for _, _, o, i in weights(s, facts.only, "all") do
     shift = shift or (o - i) % s.nin
     if (o - i) % s.nin ~= shift then return nil end
   end
@@ -294,52 +273,45 @@ end
 local function mixing(facts, reasons)
   local count = facts.tap and facts.taps[facts.tap] - facts.straight or 0
   if count == 0 then return end
-  local w, o, i, at = first(facts.s, facts.tap, function(_, out, into)
-    return out ~= into
-  end)
+  local w, o, i, at = first(facts.s, facts.tap, "crossing")
   local shift = rotation(facts)
   if shift then
-    reasons[#reasons + 1] = format("channels are shifted by %s: output %s takes "
-      .. "input %s (shift = 0 would mend it)", num(shift), num(o), num(i))
+    add(reasons, "channels are shifted by %s: output %s takes input %s (shift = 0 "
+      .. "would mend it)", num(shift), num(o), num(i))
     return
   end
-  local verb = facts.outs[o] == 1 and "becomes" or "leaks into"
-  reasons[#reasons + 1] = format("input %s %s output %s: weight %s is %s%s",
-    num(i), verb, num(o), tuple(at), value(w),
-    more(count - 1, "joins", "different channels"))
+  add(reasons, "input %s %s output %s: weight %s is %s%s", num(i),
+    facts.outs[o] == 1 and "becomes" or "leaks into", num(o), tuple(at), value(w),
+    more(count - 1, "joins", "join", "different channels"))
 end
 
 -- The gain, where the straight weights have one.
 local function gains(facts, activation, reasons)
-  local odd, differ, gain = facts.odd, facts.differ, facts.gain
+  local s, odd, differ, gain = facts.s, facts.odd, facts.differ, facts.gain
   if odd[1] then
-    local w, _, _, at = first(facts.s, facts.tap, function(_, o, i)
-      return o == odd[1] and i == odd[1]
-    end)
-    reasons[#reasons + 1] = format("weight %s is %s%s", tuple(at), value(w),
-      more(#odd - 1, "is", "not finite"))
+    local w, _, _, at = first(s, facts.tap, "straight", odd[1])
+    add(reasons, "weight %s is %s%s", tuple(at), value(w),
+      more(#odd - 1, "is", "are", "not finite"))
   end
   if differ[1] then
-    reasons[#reasons + 1] = format("gains differ: output %s has %s, output %s "
-      .. "has %s%s", num(facts.gainful), value(gain), num(facts.differing),
-      value(differ[1]), more(#differ - 1, "differs", "from the first"))
+    local w, o = first(s, facts.tap, "straight", differ[1])
+    add(reasons, "gains differ: output %s has %s, output %s has %s%s",
+      num(facts.gainful), value(gain), num(o), value(w),
+      more(#differ - 1, "differs", "differ", "from the first"))
   elseif gain and gain < 0 and activation == "relu" then
-    reasons[#reasons + 1] = "relu makes 0 of what inputs above 0 become with "
-      .. "the gain " .. value(gain)
+    add(reasons, "relu makes 0 of what inputs above 0 become with the gain %s",
+      value(gain))
   end
 end
 
 local function biases(s, reasons)
-  local found, count = nil, 0
+  local found = {}
   for o = 1, s.bias and s.nout or 0 do
-    if s.bias(o) ~= 0 then
-      count = count + 1
-      found = found or format("bias %s is %s", num(o), value(s.bias(o)))
-    end
+    if s.bias(o) ~= 0 then found[#found + 1] = o end
   end
-  if count > 0 then
-    reasons[#reasons + 1] = found .. more(count - 1, "is", "not 0")
-      .. " (bias = false would mend it)"
+  if found[1] then
+    add(reasons, "bias %s is %s%s (bias = false would mend it)", num(found[1]),
+      value(s.bias(found[1])), more(#found - 1, "is", "are", "not 0"))
   end
 end
 
@@ -348,16 +320,14 @@ local function unproven(f, reasons)
   for _, x in ipairs { 1, 0.5, 2, 100, 0, -1, -0.5, -100 } do
     local ok, y = pcall(f, x)
     if not ok then
-      reasons[#reasons + 1] = "the activation raises an error for " .. num(x)
-      return
+      return add(reasons, "the activation raises an error for %s", num(x))
     elseif y ~= x then
-      reasons[#reasons + 1] = format("the activation makes %s of %s",
+      return add(reasons, "the activation makes %s of %s",
         type(y) == "number" and num(y) or core.gottext(y), num(x))
-      return
     end
   end
-  reasons[#reasons + 1] = "the activation cannot be proven to be the identity: "
-    .. "layers.identity and layers.relu can"
+  add(reasons, "the activation cannot be proven to be the identity: "
+    .. "layers.identity and layers.relu can")
 end
 
 --- The proof. `activation` is nil if there is none that changes anything,
@@ -368,15 +338,19 @@ end
 return function(s, activation, ...)
   local reasons, facts = {}, survey(s, ...)
   if s.nin ~= s.nout then
-    reasons[1] = format("%s input%s %s output%s", num(s.nin),
+    add(reasons, "%s input%s %s output%s", num(s.nin),
       s.nin == 1 and " becomes" or "s become", num(s.nout),
       s.nout == 1 and "" or "s")
   end
   extents(facts, reasons)
   if facts.total == 0 then
-    reasons[#reasons + 1] = "every weight is 0: no output depends on an input"
+    add(reasons, "every weight is 0: no output depends on an input")
   else
-    offsets(facts, reasons)
+    if not facts.only then
+      scattered(facts, reasons)
+    elseif facts.only ~= facts.origin then
+      displaced(facts, reasons)
+    end
     unused(facts, activation, reasons)
     mixing(facts, reasons)
   end
