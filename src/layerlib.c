@@ -43,11 +43,11 @@ static void pushlist(lua_State *L, int64_t count, const int64_t *list) {
 }
 
 /* layer(label, kind, settings, same): a layer, the size of its weight, its
-   padding, and whether it is transposed and a lookup. Settings list nin, nout,
-   groups, and for each axis kernel, stride, dilation, low, high and outpad; the
-   padding may be "same" instead. Nothing, if that is past all numbers. */
+   padding, and whether it is transposed. Settings list nin, nout, groups, and
+   for each axis kernel, stride, dilation, low, high and outpad; the padding may
+   be "same" instead. Nothing, if that is past all numbers. */
 static int makelayer(lua_State *L) {
-  enum { HEAD = 3, EACH = 6 };
+  enum { HEAD = 3, EACH = sizeof(idn_axis) / sizeof(int64_t) };
   int64_t n[HEAD + EACH * IDN_MAXAXES] = {0}, size[IDN_MAXRANK];
   lua_settop(L, 4);
   const char *label = luaL_checkstring(L, 1), *kind = luaL_checkstring(L, 2);
@@ -65,10 +65,7 @@ static int makelayer(lua_State *L) {
   l->it.kind = idn_findkind(kind);
   l->it.axes = (int)(count / EACH);
   l->it.nin = n[0], l->it.nout = n[1], l->it.groups = n[2];
-  for (int d = 0; d < l->it.axes; d++) {
-    const int64_t *a = n + HEAD + EACH * d;
-    l->it.axis[d] = (idn_axis){a[0], a[1], a[2], a[3], a[4], a[5]};
-  }
+  memcpy(l->it.axis, n + HEAD, sizeof l->it.axis);
   luaL_argcheck(L, idn_islayer(&l->it), 3, "no layer");
   l->tag = tagof(l);
   if (lua_toboolean(L, 4) && !idn_padsame(&l->it)) return 0;
@@ -79,8 +76,7 @@ static int makelayer(lua_State *L) {
   }
   pushlist(L, 2 * l->it.axes, n);
   lua_pushboolean(L, l->it.kind->transposed);
-  lua_pushboolean(L, l->it.kind->lookup);
-  return 5;
+  return 4;
 }
 
 /* integer(value): the integer that a value is, or nothing. */
@@ -109,12 +105,10 @@ static const idn_tensor *checkpart(const call *c, int arg, const char *what,
                                    int rank, const int64_t *size) {
   lua_State *L = c->L;
   const idn_tensor *t = idn_checktensor(L, arg, what, BLAME);
-  if (t->rank != rank ||
-      memcmp(t->dim, size, (size_t)rank * sizeof *size) != 0) {
-    const char *wanted = idn_pushsize(L, rank, size);
+  if (!idn_hassize(t, rank, size))
     idn_fail(L, BLAME, "%s expects a %s of size %s, got size %s", c->label,
-             what, wanted, idn_pushsize(L, t->rank, t->dim));
-  }
+             what, idn_pushsize(L, rank, size),
+             idn_pushsize(L, t->rank, t->dim));
   return t;
 }
 
@@ -155,27 +149,21 @@ static void checkrank(const call *c, const idn_tensor *x) {
 static void checkchannels(const call *c, const idn_tensor *x) {
   int m = c->pass.layer->axes;
   if (x->dim[m] == c->pass.layer->nin) return;
-  const char *wanted = idn_pushnumber(c->L, (double)c->pass.layer->nin);
   idn_fail(c->L, BLAME, "%s expects %s %s in dimension %d, got %s", c->label,
-           wanted, m == 0 ? "inputs" : "channels", m + 1,
-           idn_pushnumber(c->L, (double)x->dim[m]));
+           text(c->L, c->pass.layer->nin), m == 0 ? "inputs" : "channels",
+           m + 1, text(c->L, x->dim[m]));
 }
 
 static void checkextent(const call *c, int d, int64_t in) {
   lua_State *L = c->L;
   const idn_axis *a = &c->pass.layer->axis[d];
   int64_t least = idn_leastextent(c->pass.layer, d);
-  if (in < least) {
-    const char *wanted = idn_pushnumber(L, (double)least);
-    const char *kernel = idn_pushnumber(L, (double)a->kernel);
-    const char *low = idn_pushnumber(L, (double)a->low);
-    const char *high = idn_pushnumber(L, (double)a->high);
+  if (in < least)
     idn_fail(L, BLAME,
              "%s expects an extent of %s or more in dimension %d (kernel %s, "
              "padding %s + %s), got %s",
-             c->label, wanted, d + 1, kernel, low, high,
-             idn_pushnumber(L, (double)in));
-  }
+             c->label, text(L, least), d + 1, text(L, a->kernel),
+             text(L, a->low), text(L, a->high), text(L, in));
   if (idn_outextent(c->pass.layer, d, in) > IDN_MAXEXTENT)
     idn_fail(L, BLAME, "%s makes more than 2^53 outputs in dimension %d",
              c->label, d + 1);
@@ -343,11 +331,9 @@ static int map(lua_State *L) {
 static int64_t checkrange(lua_State *L, int arg, const char *what,
                           int64_t most) {
   int64_t n;
-  if (!idn_tointeger(L, arg, &n) || n < 1 || n > most) {
-    const char *limit = idn_pushnumber(L, (double)most);
+  if (!idn_tointeger(L, arg, &n) || n < 1 || n > most)
     idn_fail(L, BLAME, "%s: integer in range [1, %s] expected, got %s", what,
-             limit, idn_pushgot(L, arg));
-  }
+             text(L, most), idn_pushgot(L, arg));
   return n;
 }
 

@@ -11,8 +11,8 @@ local settings = require "idinit.layers.settings"
 local error, ipairs, pcall, rawget = error, ipairs, pcall, rawget
 local setmetatable, type = setmetatable, type
 local unpack = table.unpack or unpack
-local concat, format, rep, sub = table.concat, string.format, string.rep,
-  string.sub
+local format, gsub, rep, reverse = string.format, string.gsub, string.rep,
+  string.reverse
 local max = math.max
 local num, got, join = core.numbertext, core.gottext, labels.join
 
@@ -88,10 +88,6 @@ local function read(s, reader, ...)
   error(s.label .. ": " .. result, 3)
 end
 
-local function new(kind)
-  return { kind = kind, label = kind }
-end
-
 local function wrap(s)
   return setmetatable({ [STATE] = s }, Layer)
 end
@@ -119,7 +115,7 @@ end
 ---@param kw? idinit.DenseKeywords
 ---@return idinit.Layer
 function layers.Dense(nin, nout, kw)
-  return wrap(read(new "Dense", settings.read, nil, nin, nout, kw))
+  return wrap(read({ label = "Dense" }, settings.read, nil, nin, nout, kw))
 end
 
 --- A convolution: the kernel is flipped.
@@ -132,7 +128,7 @@ end
 ---@param kw? idinit.ConvKeywords
 ---@return idinit.Layer
 function layers.Conv(kernel, nin, nout, kw)
-  return wrap(read(new "Conv", settings.read, kernel, nin, nout, kw))
+  return wrap(read({ label = "Conv" }, settings.read, kernel, nin, nout, kw))
 end
 
 --- A cross-correlation: Conv with the kernel as it stands.
@@ -142,7 +138,7 @@ end
 ---@param kw? idinit.ConvKeywords
 ---@return idinit.Layer
 function layers.CrossCor(kernel, nin, nout, kw)
-  return wrap(read(new "CrossCor", settings.read, kernel, nin, nout, kw))
+  return wrap(read({ label = "CrossCor" }, settings.read, kernel, nin, nout, kw))
 end
 
 --- The adjoint of Conv, which makes an extent x into (x - 1) * stride + 1 +
@@ -153,7 +149,7 @@ end
 ---@param kw? idinit.ConvTransposeKeywords
 ---@return idinit.Layer
 function layers.ConvTranspose(kernel, nin, nout, kw)
-  return wrap(read(new "ConvTranspose", settings.read, kernel, nin, nout, kw))
+  return wrap(read({ label = "ConvTranspose" }, settings.read, kernel, nin, nout, kw))
 end
 
 --- A vector of `nout` for each of `nin` indices: column i of the weight (nout,
@@ -164,7 +160,7 @@ end
 ---@param kw? { init?: idinit.Init }
 ---@return idinit.Layer
 function layers.Embedding(nin, nout, kw)
-  return wrap(read(new "Embedding", settings.read, nil, nin, nout, kw))
+  return wrap(read({ label = "Embedding" }, settings.read, nil, nin, nout, kw))
 end
 
 -- ---- What a layer does
@@ -228,33 +224,23 @@ end
 
 -- ---- Text
 
--- Julia's tuple, or one number for all.
+-- Julia's tuple.
 local function tuple(list)
   return "(" .. join(list, ", ") .. (list[2] and ")" or ",)")
 end
 
-local function shorttuple(list)
-  for _, n in ipairs(list) do
-    if n ~= list[1] then return tuple(list) end
-  end
-  return num(list[1])
-end
-
 -- 36928 becomes 36_928.
 local function underscored(n)
-  local digits = num(n)
-  local head = #digits % 3
-  local parts = { head > 0 and sub(digits, 1, head) or nil }
-  for k = head + 1, #digits, 3 do parts[#parts + 1] = sub(digits, k, k + 2) end
-  return concat(parts, "_")
+  local digits = gsub(reverse(num(n)), "%d%d%d", "%0_")
+  return (gsub(reverse(digits), "^_", ""))
 end
 
 -- ", name=value" where a list is not all `usual`.
 local function option(name, list, usual)
-  for _, n in ipairs(list) do
-    if n ~= usual then return format(", %s=%s", name, shorttuple(list)) end
-  end
-  return ""
+  local one = list[1]
+  for _, n in ipairs(list) do one = n == one and one end
+  if one == usual or not list[1] then return "" end
+  return format(", %s=%s", name, one and num(one) or tuple(list))
 end
 
 local function activationtext(f)

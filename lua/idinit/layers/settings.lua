@@ -6,7 +6,7 @@
 ---
 ---   label       what errors begin with: "Conv (3,3), 2 => 4"
 ---   layer       what the core made of them, with `size` (of the weight),
----               `transposed` and `lookup` (its data are indices)
+---               and `transposed`
 ---   plain_init  whether the weight is that of idinit without keywords
 local core = require "idinit.core"
 local idinit = require "idinit"
@@ -56,13 +56,13 @@ local function integer(what, value, least)
   fail("%s: %s integer expected, got %s", what, sorts[least], got(value))
 end
 
--- Integers: one for each axis from a number, or from nil the usual one; or those
--- that a table lists. And what the value is. The list is nil where one is less
--- than `least`, or is none.
-local function integers(value, least, axes, usual)
+-- Integers: one for each axis from a number, or from nil the least; or those that
+-- a table lists. And what the value is. The list is nil where one is less than
+-- `least`, or is none.
+local function integers(value, least, axes)
   local list, count = {}, 0
   if type(value) ~= "table" then
-    local n = value == nil and usual or toint(value)
+    local n = value == nil and least or toint(value)
     if not n or n < least then return nil, got(value) end
     for d = 1, axes do list[d] = n end
     return list, got(value)
@@ -89,7 +89,7 @@ end
 
 local function peraxis(s, name, value, least)
   local axes = #s.kernel
-  local list, what = integers(value, least, axes, least)
+  local list, what = integers(value, least, axes)
   if list and #list == axes then return list end
   fail("%s: %s integer or table of %d expected, got %s", name, sorts[least],
     axes, what)
@@ -99,7 +99,7 @@ end
 local function readpad(s, value)
   if value == "same" then return nil end
   local axes, pad = #s.kernel, {}
-  local list, what = integers(value, 0, axes, 0)
+  local list, what = integers(value, 0, axes)
   if list and #list == 2 * axes then return list end
   if not list or #list ~= axes then
     fail('pad: non-negative integer, table of %d or %d of them, or "same" '
@@ -191,11 +191,6 @@ end
 
 -- What init makes of a size; or init, if it is a weight itself.
 local function initialise(s, init)
-  local numel = 1.0 -- which cannot wrap
-  for _, n in ipairs(s.size) do numel = numel * n end
-  if numel > MOST then
-    fail("weight of size %s is past all memory", join(s.size, "×"))
-  end
   if core.is_tensor(init) or type(init) == "table" and not iscallable(init) then
     return sized("init", init, s.size)
   end
@@ -204,10 +199,8 @@ local function initialise(s, init)
       join(s.size, "×"), got(init))
   end
   local args = { unpack(s.size) }
-  if s.transposed then
-    args[#args + 1] = { transposed = true, groups = s.groups }
-  elseif s.groups > 1 then
-    args[#args + 1] = { groups = s.groups }
+  if s.transposed or s.groups > 1 then
+    args[#args + 1] = { transposed = s.transposed or nil, groups = s.groups }
   end
   local ok, weight = pcall(init, unpack(args))
   if ok and type(weight) ~= "table" then return sized("init", weight, s.size) end
@@ -225,14 +218,15 @@ local function finish(s, pad)
       list[#list + 1] = n
     end
   end
-  s.layer, s.size, s.pad, s.transposed, s.lookup =
+  s.layer, s.size, s.pad, s.transposed =
     core.layer(s.label, s.kind, list, not pad)
   if not s.layer then fail 'pad: "same" would be more than 2^53' end
 end
 
---- Fills in settings, of which `kind` and `label` are there, from the arguments
---- of a constructor; `kernel` counts for kinds with axes only. Returns them.
+--- Fills in settings, whose `label` is their kind yet, from the arguments of a
+--- constructor; `kernel` counts for kinds with axes only. Returns them.
 function settings.read(s, kernel, nin, nout, given)
+  s.kind = s.label
   local has_axes = settings.knows(s.kind, "stride")
   s.kernel = has_axes and readkernel(kernel) or {}
   if has_axes then s.label = s.label .. " (" .. join(s.kernel, ",") .. ")" end
