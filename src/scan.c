@@ -44,8 +44,10 @@ int idn_isdigitnext(const idn_scan *s) {
   return s->p < s->end && *s->p >= '0' && *s->p <= '9';
 }
 
+/* Mostly there is none, and then nothing is looked for. */
 void idn_skipspace(idn_scan *s) {
-  while (s->p < s->end && *s->p && strchr(s->space, *s->p)) s->p++;
+  while (s->p < s->end && *s->p && *s->p <= ' ' && strchr(s->space, *s->p))
+    s->p++;
 }
 
 int idn_takeword(idn_scan *s, const char *word) {
