@@ -8,6 +8,8 @@ local layers = require "idinit.layers"
 local random = require "spec.support.random"
 local safefile = require "spec.support.safefile"
 
+local newproxy = rawget(_G, "newproxy")
+
 local entry, file = safefile.entry, safefile.file
 
 local folder
@@ -236,7 +238,8 @@ describe("idinit.load of a .safetensors file", function()
       "9007199254740993,0", "0,9007199254740993", "0,18446744073709551616",
       "0," .. ("9"):rep(400),
     } do
-      assert.truthy(shape(text):find "extent of dimension [12], before byte %d+, is too large", shape(text))
+      assert.truthy(shape(text):find "extent of dimension [12], before byte %d+, is too large",
+        shape(text))
     end
     assert.truthy(shape(("1,"):rep(32) .. "0"):find "at most 32 dimensions")
     for text, got in pairs {
@@ -532,6 +535,36 @@ describe("idinit.save", function()
     fails(function() idinit.save(path "t.npy", { x = t }) end, "t:save(path)", path "t.npy")
     fails(function() t:save(path "t.safetensors") end, "idinit.save(path, tensors)")
     assert.are.equal("", child.must("ls -A " .. folder))
+  end)
+
+  it("bears finalizers that add to its tables meanwhile", function()
+    local pause, step = collectgarbage("setpause", 1), collectgarbage("setstepmul", 1000)
+    for round = 1, 40 do
+      local net, metadata = {}, {}
+      local function finalize()
+        for _ = 1, 50 do
+          if round % 2 == 0 then net["y" .. count(net)] = idinit(2) end
+          metadata["y" .. count(metadata)] = "z"
+        end
+      end
+      for k = 1, 100 do net["x" .. k], metadata["x" .. k] = idinit(2), "z" end
+      for _ = 1, 20 do
+        if newproxy then
+          getmetatable(newproxy(true)).__gc = finalize
+        else
+          setmetatable({}, { __gc = finalize })
+        end
+      end
+      local ok, text = pcall(idinit.save, path "net", net, { metadata = metadata })
+      if ok then
+        net, metadata = idinit.load(path "net")
+        assert.is_true(count(net) >= 100 and count(metadata) >= 100)
+      else
+        assert.truthy(text:find("tensors or metadata were added meanwhile", 1, true), text)
+      end
+    end
+    collectgarbage("setpause", pause)
+    collectgarbage("setstepmul", step)
   end)
 
   it("refuses what no header may be long enough for", function()
