@@ -157,33 +157,22 @@ const char *idn_npyheader(idn_npy *h, char *text) {
 
 /* -- Writing ------------------------------------------------------------- */
 
-static char *append(char *to, const char *text) {
-  size_t n = strlen(text);
-  memcpy(to, text, n);
-  return to + n;
-}
-
 size_t idn_npywrite(char to[IDN_NPY_MAXSAVED], int type, int rank,
                     const int64_t *size, int fortran_order) {
-  char code[] = {'f', (char)('0' + idn_typewidth(type)), '\0'};
-  char *start = to + MAGICSIZE + 4;
-  char *p = append(append(start, "{'descr': '<"), code);
-  p = append(p, "', 'fortran_order': ");
-  p = append(p, fortran_order ? "True, 'shape': (" : "False, 'shape': (");
-  size_t spare = 0;
+  char *start = to + MAGICSIZE + 4, *p = start, *end = to + IDN_NPY_MAXSAVED;
+  int growing = fortran_order ? rank - 1 : 0, spare = 0;
+  p += snprintf(p, (size_t)(end - p),
+                "{'descr': '<f%d', 'fortran_order': %s, 'shape': (",
+                (int)idn_typewidth(type), fortran_order ? "True" : "False");
   for (int d = 0; d < rank; d++) {
-    char digits[24];
-    size_t n = (size_t)snprintf(digits, sizeof digits, "%" PRId64, size[d]);
-    if (d == (fortran_order ? rank - 1 : 0)) spare = GROWTHDIGITS - n;
-    p = append(p, d > 0 ? ", " : "");
-    p = append(p, digits);
+    if (d > 0) p += snprintf(p, (size_t)(end - p), ", ");
+    int n = snprintf(p, (size_t)(end - p), "%" PRId64, size[d]);
+    if (d == growing) spare = GROWTHDIGITS - n;
+    p += n;
   }
-  p = append(p, rank == 1 ? ",), }" : "), }");
-  size_t n = (size_t)(p - to) + spare + 1;
-  spare += ALIGNMENT - n % ALIGNMENT;
-  memset(p, ' ', spare);
-  p += spare;
-  *p++ = '\n';
+  p += snprintf(p, (size_t)(end - p), rank == 1 ? ",), }" : "), }");
+  spare += ALIGNMENT - ((int)(p - to) + spare + 1) % ALIGNMENT;
+  p += snprintf(p, (size_t)(end - p), "%*s\n", spare, "");
   size_t textsize = (size_t)(p - start);
   memcpy(to, MAGIC "\1\0", MAGICSIZE + 2);
   to[MAGICSIZE + 2] = (char)(textsize & 255);

@@ -68,7 +68,7 @@ static const char *show(idn_safetensors *h, idn_span name) {
     if (n == 1 && ((unsigned char)to[at] < ' ' || to[at] == 0x7f)) to[at] = '?';
     at += n;
   }
-  strcpy(to + at, at < name.n ? "..." : "");
+  snprintf(to + at, sizeof "...", "%s", at < name.n ? "..." : "");
   return to;
 }
 
