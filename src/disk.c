@@ -75,10 +75,6 @@ static size_t folderlength(const char *path, const char *separators) {
 #define MAXLINKS 40
 #define MAXLINKTEXT 4096
 
-#ifndef O_CLOEXEC
-#define O_CLOEXEC 0
-#endif
-
 /* How a folder is opened that may be passed through, but not be listed. */
 #if defined(O_SEARCH)
 #define TOPASS (O_SEARCH | O_DIRECTORY | O_CLOEXEC)
