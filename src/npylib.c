@@ -20,11 +20,9 @@ static int save(lua_State *L) {
   static const char *const names[] = {"dtype", NULL};
   idn_checktensor(L, 1, NULL, 1);
   const char *path = idn_checkpath(L, 2);
-  if (idn_endsin(path, ".safetensors"))
-    return idn_fail(L, 1,
-                    "cannot save \"%s\": t:save writes .npy files, "
-                    "idinit.save(path, tensors) writes .safetensors",
-                    path);
+  idn_checkending(L, path, ".safetensors",
+                  "t:save writes .npy files, idinit.save(path, tensors) writes "
+                  ".safetensors");
   lua_settop(L, 3);
   idn_checkkeywords(L, 3, names, "");
   int type = idn_checktype(L, 4, "dtype of a .npy file", IDN_F16);
@@ -41,23 +39,17 @@ static int save(lua_State *L) {
 
 /* -- Load ---------------------------------------------------------------- */
 
-/* Pushes a buffer for the header's text and reads the header. [-0, +1] */
-static const char *readheader(lua_State *L, idn_transfer *f, idn_npy *h,
-                              const void *first, size_t n) {
-  const char *fault = idn_npyprelude(h, first, n, f->filesize);
-  if (fault) return fault;
-  char *text = lua_newuserdata(L, h->textsize + 1);
-  fault = idn_seekdisk(&f->disk, h->textat);
-  if (!fault) fault = idn_readdisk(&f->disk, text, h->textsize);
-  return fault ? fault : idn_npyheader(h, text);
-}
-
 const char *idn_loadnpy(lua_State *L, idn_transfer *f, int names,
                         const void *first, size_t n) {
   if (!lua_isnil(L, names))
     return "names: a .npy file is one tensor, which has none";
   idn_npy *h = lua_newuserdata(L, sizeof *h);
-  const char *fault = readheader(L, f, h, first, n);
+  const char *fault = idn_npyprelude(h, first, n, f->filesize);
+  if (fault) return fault;
+  char *text = lua_newuserdata(L, h->textsize + 1);
+  fault = idn_seekdisk(&f->disk, h->textat);
+  if (!fault) fault = idn_readdisk(&f->disk, text, h->textsize);
+  if (!fault) fault = idn_npyheader(h, text);
   if (fault) return fault;
   int order = h->fortran ? IDN_COL : IDN_ROW;
   idn_tensor *t = idn_rawtensor(L, h->rank, h->size, order, 0);

@@ -194,11 +194,9 @@ static void readsave(lua_State *L, idn_sttable *t) {
 static int save(lua_State *L) {
   idn_sttable t;
   const char *path = idn_checkpath(L, PATH);
-  if (idn_endsin(path, ".npy"))
-    return idn_fail(L, 1,
-                    "cannot save \"%s\": idinit.save writes .safetensors "
-                    "files, t:save(path) writes .npy",
-                    path);
+  idn_checkending(L, path, ".npy",
+                  "idinit.save writes .safetensors files, t:save(path) writes "
+                  ".npy");
   readsave(L, &t);
   t.tensors = lua_newuserdata(L, t.count * sizeof *t.tensors);
   t.metadata = lua_newuserdata(L, t.pairs * sizeof *t.metadata);

@@ -41,9 +41,11 @@ const char *idn_checkpath(lua_State *L, int arg) {
   return path;
 }
 
-int idn_endsin(const char *path, const char *ending) {
+void idn_checkending(lua_State *L, const char *path, const char *ending,
+                     const char *hint) {
   size_t n = strlen(path), m = strlen(ending);
-  return n >= m && strcmp(path + n - m, ending) == 0;
+  if (n >= m && strcmp(path + n - m, ending) == 0)
+    idn_fail(L, 1, "cannot save \"%s\": %s", path, hint);
 }
 
 void idn_endtransfer(lua_State *L, idn_transfer *f, const char *what,

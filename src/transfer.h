@@ -22,7 +22,9 @@ idn_transfer *idn_newtransfer(lua_State *L);
 /* The path at `arg`. */
 const char *idn_checkpath(lua_State *L, int arg);
 
-int idn_endsin(const char *path, const char *ending);
+/* Raises the hint if the path ends so, which files of another kind do. */
+void idn_checkending(lua_State *L, const char *path, const char *ending,
+                     const char *hint);
 
 /* Closes the file, and raises "cannot <what> "<path>": <fault>" if there is a
    fault. That may lie in the transfer, but not in what closing the file frees.
