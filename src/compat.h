@@ -42,22 +42,7 @@
 #endif
 
 #if LUA_VERSION_NUM < 502
-
 #define lua_rawlen lua_objlen
-
-/* luaL_setfuncs: LuaJIT 2.1 brings it, Lua 5.1 and LuaJIT 2.0 do not. */
-static inline void idn_setfuncs(lua_State *L, const luaL_Reg *reg, int nup) {
-  luaL_checkstack(L, nup + 1, "too many upvalues");
-  for (; reg->name; reg++) {
-    for (int i = 0; i < nup; i++) lua_pushvalue(L, -nup);
-    lua_pushcclosure(L, reg->func, nup);
-    lua_setfield(L, -(nup + 2), reg->name);
-  }
-  lua_pop(L, nup);
-}
-
-#else
-#define idn_setfuncs luaL_setfuncs
 #endif
 
 /* The value that a userdata keeps alive. Before 5.3 only a table can be kept,

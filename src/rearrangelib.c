@@ -93,13 +93,15 @@ static int flip(lua_State *L) {
 
 /* -- cat ----------------------------------------------------------------- */
 
-/* Raises unless the tensor at the top, the k-th to be joined, agrees with
-   `size` but in dimension `dim`. Returns its extent there. */
-static int64_t checkpart(lua_State *L, int k, int rank, const int64_t *size,
-                         int dim) {
+/* The k-th tensor to be joined, which has to agree with `size` but in dimension
+   `dim`. */
+static const idn_tensor *checkpart(lua_State *L, int k, int rank,
+                                   const int64_t *size, int dim) {
   char what[32];
   snprintf(what, sizeof what, "tensor %d", k);
+  lua_rawgeti(L, 1, k);
   const idn_tensor *t = idn_checktensor(L, lua_gettop(L), what, 1);
+  lua_pop(L, 1);
   if (t->rank != rank)
     idn_fail(L, 1, "%s: rank %d expected, got %d", what, rank, (int)t->rank);
   for (int d = 0; d < rank; d++)
@@ -107,7 +109,7 @@ static int64_t checkpart(lua_State *L, int k, int rank, const int64_t *size,
       idn_fail(L, 1, "%s: extent %s expected in dimension %d, got %s", what,
                idn_pushnumber(L, (double)size[d]), d + 1,
                idn_pushnumber(L, (double)t->dim[d]));
-  return t->dim[dim];
+  return t;
 }
 
 /* Reads cat's arguments: the number of tensors, the size of the result and,
@@ -122,20 +124,14 @@ static int catsize(lua_State *L, int *count, int *rank, int64_t *size) {
   int dim = idn_checkdimension(L, 2, t->rank);
   *rank = t->rank;
   memcpy(size, t->dim, (size_t)t->rank * sizeof *size);
-  lua_pop(L, 1);
+  size[dim] = 0;
+  for (int k = 1; k <= *count; k++) {
+    size[dim] += checkpart(L, k, *rank, size, dim)->dim[dim];
+    if (size[dim] > IDN_MAXEXTENT)
+      idn_fail(L, 1, "size %d: integer in range [0, 2^53] expected, got %s",
+               dim + 1, idn_pushnumber(L, (double)size[dim]));
+  }
   return dim;
-}
-
-/* Copies the k-th tensor, the one at the top, to the place `at` along `dim` of
-   the joined one. Returns its extent. */
-static int64_t join(lua_State *L, idn_tensor *joined, int k, int dim,
-                    int64_t at) {
-  int64_t extent = checkpart(L, k, joined->rank, joined->dim, dim);
-  const idn_tensor *t = lua_touserdata(L, -1);
-  if (extent > joined->dim[dim] - at)
-    idn_fail(L, 1, "the table of tensors has changed meanwhile");
-  idn_copyelements(idn_from(idn_arrayof(joined), dim, at), idn_arrayof(t));
-  return extent;
 }
 
 /* idinit.cat({t1, ...}, dim). Finalizers can change the table when the result
@@ -145,20 +141,13 @@ static int cat(lua_State *L) {
   int count, rank;
   lua_settop(L, 2);
   int dim = catsize(L, &count, &rank, size);
-  size[dim] = 0;
-  for (int k = 1; k <= count; k++) {
-    lua_rawgeti(L, 1, k);
-    size[dim] += checkpart(L, k, rank, size, dim);
-    if (size[dim] > IDN_MAXEXTENT)
-      idn_fail(L, 1, "size %d: integer in range [0, 2^53] expected, got %s",
-               dim + 1, idn_pushnumber(L, (double)size[dim]));
-    lua_pop(L, 1);
-  }
   idn_tensor *joined = idn_newtensor(L, rank, size, IDN_ROW, 1);
   for (int k = 1; k <= count; k++) {
-    lua_rawgeti(L, 1, k);
-    at += join(L, joined, k, dim, at);
-    lua_pop(L, 1);
+    const idn_tensor *t = checkpart(L, k, rank, size, dim);
+    if (t->dim[dim] > size[dim] - at)
+      idn_fail(L, 1, "the table of tensors has changed meanwhile");
+    idn_copyelements(idn_from(idn_arrayof(joined), dim, at), idn_arrayof(t));
+    at += t->dim[dim];
   }
   return 1;
 }

@@ -236,12 +236,14 @@ void idn_pushupvalues(lua_State *L) {
   for (int k = 1; k <= IDN_UPVALUES; k++) lua_pushvalue(L, lua_upvalueindex(k));
 }
 
-void idn_register(lua_State *L, const luaL_Reg *functions) {
-  idn_pushupvalues(L);
-  idn_setfuncs(L, functions, IDN_UPVALUES);
-}
-
 void idn_pushfunction(lua_State *L, lua_CFunction f) {
   idn_pushupvalues(L);
   lua_pushcclosure(L, f, IDN_UPVALUES);
+}
+
+void idn_register(lua_State *L, const luaL_Reg *functions) {
+  for (; functions->name; functions++) {
+    idn_pushfunction(L, functions->func);
+    lua_setfield(L, -2, functions->name);
+  }
 }

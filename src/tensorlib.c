@@ -165,21 +165,19 @@ static int maxdiff(lua_State *L) {
 
 /* -- Metatables ---------------------------------------------------------- */
 
+static void setoffset(lua_State *L, const char *field, size_t offset) {
+  idn_pushinteger(L, offset);
+  lua_setfield(L, -2, field);
+}
+
 /* Where the extents lie and what the elements are, for the FFI: bytes from the
    userdata's payload. */
 static void pushlayout(lua_State *L) {
-  static const struct {
-    const char *name;
-    size_t offset;
-  } fields[] = {{"data", offsetof(idn_tensor, data)},
-                {"numel", offsetof(idn_tensor, numel)},
-                {"rank", offsetof(idn_tensor, rank)},
-                {"dim", offsetof(idn_tensor, dim)}};
-  lua_createtable(L, 0, 4);
-  for (size_t k = 0; k < sizeof fields / sizeof *fields; k++) {
-    idn_pushinteger(L, fields[k].offset);
-    lua_setfield(L, -2, fields[k].name);
-  }
+  lua_newtable(L);
+  setoffset(L, "data", offsetof(idn_tensor, data));
+  setoffset(L, "numel", offsetof(idn_tensor, numel));
+  setoffset(L, "rank", offsetof(idn_tensor, rank));
+  setoffset(L, "dim", offsetof(idn_tensor, dim));
 }
 
 void idn_bind(lua_State *L, lua_CFunction f) {

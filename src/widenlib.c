@@ -72,11 +72,10 @@ static void widenblock(widening *w, idn_array to, idn_array from) {
 /* -- The call ------------------------------------------------------------ */
 
 static idn_fit checkfit(lua_State *L, int arg) {
-  static const char *const names[] = {"tile", "mean", "split", "pad", NULL};
-  static const idn_fit fits[] = {IDN_TILE, IDN_MEAN, IDN_SPLIT, IDN_PAD};
+  static const char *const names[] = {"pad", "tile", "mean", "split", NULL};
   if (lua_isnoneornil(L, arg)) return IDN_TILE;
-  return fits[idn_choose(L, arg, "how", names,
-                         "\"tile\", \"mean\", \"split\" or \"pad\"")];
+  return (idn_fit)idn_choose(L, arg, "how", names,
+                             "\"tile\", \"mean\", \"split\" or \"pad\"");
 }
 
 /* Reads the arguments; the new extent goes to `extent`. */

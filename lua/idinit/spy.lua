@@ -15,27 +15,23 @@ local HEIGHT = { name = "height", variable = "LINES", default = 24, least = 5 }
 local integer, MOST = core.integer, core.mostcharacters
 local GAP = "  " -- between slices side by side
 
-local function fits(value, limit)
-  local n = integer(value)
-  return n and n >= limit.least and n <= MOST and n
-end
-
 -- The argument if there is one, else what the terminal says, else the default.
 local function extent(n, limit)
+  local asked = n
   if n == nil then
     local text = getenv and getenv(limit.variable)
-    n = type(text) == "string" and match(text, "^%d+$") and tonumber(text)
-    return fits(n, limit) or limit.default
+    asked = type(text) == "string" and match(text, "^%d+$") and tonumber(text)
   end
-  local given = fits(n, limit)
-  if given then return given end
+  local given = integer(asked)
+  if given and given >= limit.least and given <= MOST then return given end
+  if n == nil then return limit.default end
   error(format("%s: integer in range [%d, %d] expected, got %s",
     limit.name, limit.least, MOST, core.gottext(n)), 3)
 end
 
--- A picture's lines, all of them `columns` wide, inside a frame.
-local function framed(picture, columns)
-  local edge = rep("─", columns)
+-- A picture's lines, all of them as wide, inside a frame.
+local function framed(picture)
+  local edge = rep("─", labels.width(picture[1] or ""))
   local lines = { "┌" .. edge .. "┐" }
   for k, line in ipairs(picture) do lines[k + 1] = "│" .. line .. "│" end
   lines[#lines + 1] = "└" .. edge .. "┘"
@@ -101,7 +97,7 @@ end
 local function sliceof(t, size, k, grid)
   local indices = labels.indices(size, k)
   local slice = t[{ {}, {}, unpack(indices) }]
-  local lines = framed(core.spy(slice, grid.rows, grid.columns), grid.columns)
+  local lines = framed((core.spy(slice, grid.rows, grid.columns)))
   insert(lines, 1, labels.slice(indices, grid.tile))
   return lines
 end
@@ -153,12 +149,10 @@ return function(t, width, height)
     lines, nonzeros = {}, core.nonzeros(t)
     shown = addslices(lines, t, size, width, room)
   elseif numel == 0 then
-    lines, nonzeros, shown = framed({}, 0), 0, 0
+    lines, nonzeros, shown = framed {}, 0, 0
   else
-    local picture
-    picture, nonzeros = core.spy(t, room - 2, width - 2)
-    local columns = min(width - 2, ceil((size[2] or 1) / 2))
-    lines, shown = framed(picture, columns), 0
+    lines, nonzeros = core.spy(t, room - 2, width - 2)
+    lines, shown = framed(lines), 0
   end
   for _, line in ipairs(caption(size, nonzeros, slices - shown, width, most)) do
     lines[#lines + 1] = line
