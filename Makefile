@@ -189,7 +189,7 @@ asan:
 	@spec/tools/need gcc cc $(KINDS) $(KINDS:%=%-dev) busted
 	@$(MAKE) --no-print-directory CC=gcc CFLAGS='$(SANITIZE)' \
 	  $(KINDS:%=build/asan/%/idinit/core.so)
-	@IDINIT_BUILD=build/asan $(UNDER)='$(CURDIR)/spec/tools/asan' \
+	@IDINIT_BUILD=build/asan $(UNDER)='"$$top/spec/tools/asan"' \
 	  spec/tools/test '$(SPEC)' $(LUAS)
 
 gcstress: LUAS = luajit-joff lua5.4
@@ -200,7 +200,7 @@ gcstress:
 	  spec/tools/test '$(SPEC)' $(LUAS)
 
 VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full \
-  --keep-debuginfo=yes --suppressions=$(CURDIR)/spec/tools/valgrind.supp
+  --keep-debuginfo=yes --suppressions="$$top/spec/tools/valgrind.supp"
 
 valgrind: LUAS = luajit-joff lua5.4
 valgrind:

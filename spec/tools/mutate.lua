@@ -204,7 +204,7 @@ local function isnoticed(path)
   must(("cd %s && %s -w -shared -o build/asan/lua5.4/idinit/core.so src/*.c -lm"):format(
     COPY, sanitizer))
   return fails("ulimit -f 20000 && IDINIT_BUILD=build/asan"
-    .. " IDINIT_UNDER=$PWD/spec/tools/asan", "lua5.4", "once,native")
+    .. [[ IDINIT_UNDER='"$top/spec/tools/asan"']], "lua5.4", "once,native")
 end
 
 -- "noticed", "same" if it compiles to what the original does, "missed", or nil

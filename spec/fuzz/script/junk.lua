@@ -38,7 +38,7 @@ local numbers = {
 
 local names = {
   "gian", "stride", "dilation", "pad", "outpad", "init", "bias", "activation",
-  unpack(require "spec.support.keywords"),
+  unpack((require "spec.support.keywords")), -- not where it was found, too
 }
 local strings = {
   "", "3", "lo", "hi", "pad", "tile", "mean", "split", "hadamard", "row", "col", "oi", "io", "wio",
