@@ -318,17 +318,12 @@ void idn_checkkeywords(lua_State *L, int arg, const char *const *names,
   idn_takekeywords(L, arg, names, values, 0, hint);
 }
 
-/* unknown(key, names): idn_pushunknown's text. */
+/* unknown(key, ...): idn_pushunknown's text. */
 static int unknown(lua_State *L) {
   enum { MOST = 32 };
   const char *names[MOST + 1] = {NULL};
-  luaL_checktype(L, 2, LUA_TTABLE);
-  luaL_checkstack(L, MOST + 8, "too many names");
-  for (int k = 0; k < MOST && k < (int)lua_rawlen(L, 2); k++) {
-    lua_rawgeti(L, 2, k + 1);
-    luaL_checktype(L, -1, LUA_TSTRING);
-    names[k] = lua_tostring(L, -1);
-  }
+  for (int k = 0; k < MOST && k + 2 <= lua_gettop(L); k++)
+    names[k] = luaL_checkstring(L, k + 2);
   idn_pushunknown(L, 1, names);
   return 1;
 }

@@ -43,8 +43,7 @@ static int tobytes(lua_State *L) {
 static int frombytes(lua_State *L) {
   int64_t size[IDN_MAXRANK];
   int rank = lua_gettop(L) > 2 ? lua_gettop(L) - 2 : 0;
-  if (lua_type(L, 1) != LUA_TSTRING)
-    return idn_fail(L, 1, "bytes: string expected, got %s", idn_pushgot(L, 1));
+  if (lua_type(L, 1) != LUA_TSTRING) idn_failgot(L, 1, "bytes: string");
   int type = idn_checktype(L, 2, "dtype", IDN_BOOL);
   idn_checksize(L, 3, rank, size);
   size_t n = countbytes(L, rank, size, type);

@@ -57,9 +57,7 @@ static const char *loadany(lua_State *L, idn_transfer *f, int names,
 static void checknames(lua_State *L, int arg) {
   if (lua_isnil(L, arg)) return;
   int count = lua_istable(L, arg) ? idn_listlength(L, arg) : -1;
-  if (count < 0)
-    idn_fail(L, 1, "names: list of strings expected, got %s",
-             idn_pushgot(L, arg));
+  if (count < 0) idn_failgot(L, arg, "names: list of strings");
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(L, arg, i);
     if (lua_type(L, -1) != LUA_TSTRING)

@@ -237,7 +237,7 @@ static int nextrow(lua_State *L) {
   int64_t i;
   lua_settop(L, 2);
   if (!idn_tointeger(L, 2, &i) || i < 0 || t->rank == 0)
-    idn_fail(L, 1, "row: integer expected, got %s", idn_pushgot(L, 2));
+    idn_failgot(L, 2, "row: integer");
   if (i >= t->dim[0]) return 0;
   idn_pushinteger(L, i + 1);
   pushentry(L, t, i);
@@ -256,8 +256,7 @@ static int rows(lua_State *L) {
 }
 
 static float checkvalue(lua_State *L, int arg) {
-  if (lua_type(L, arg) != LUA_TNUMBER)
-    idn_fail(L, 1, "value: number expected, got %s", idn_pushgot(L, arg));
+  if (lua_type(L, arg) != LUA_TNUMBER) idn_failgot(L, arg, "value: number");
   return idn_tofloat(L, arg);
 }
 
@@ -266,7 +265,7 @@ static int setslice(lua_State *L, const idn_tensor *t) {
   selection s;
   readslice(L, &s, t);
   if (s.rank > 0) {
-    idn_assign(L, pushview(L, &s), 3, 1);
+    idn_assign(L, pushview(L, &s), 3);
   } else {
     float value = checkvalue(L, 3);
     idn_checktensor(L, 1, NULL, 1)->data[s.offset] = value;
@@ -279,14 +278,13 @@ static int newindex(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
   if (lua_type(L, 2) == LUA_TTABLE) return setslice(L, t);
   if (lua_type(L, 2) == LUA_TSTRING)
-    idn_fail(L, 1, "a tensor has no field to set: index expected, got %s",
-             idn_pushgot(L, 2));
+    idn_failgot(L, 2, "a tensor has no field to set: index");
   if (t->rank == 0) badcount(L, t, 1);
   int64_t i = checkindex(L, t, 2, 0);
   if (t->rank == 1) {
     t->data[i * t->dim[1]] = checkvalue(L, 3);
   } else {
-    idn_assign(L, pushrow(L, t, i), 3, 1);
+    idn_assign(L, pushrow(L, t, i), 3);
   }
   return 0;
 }

@@ -193,8 +193,9 @@ static void measure(call *c, const idn_tensor *x) {
 static void torow(const call *c, int arg) {
   const idn_tensor *x = lua_touserdata(c->L, arg);
   if (idn_order(x) == IDN_ROW) return;
-  idn_tensor *row = idn_newtensor(c->L, x->rank, x->dim, IDN_ROW, BLAME);
-  idn_assign(c->L, row, arg, BLAME);
+  idn_tensor *row = idn_rawtensor(c->L, x->rank, x->dim, IDN_ROW, BLAME);
+  recheck(c, arg);
+  idn_copy(row, x);
   lua_replace(c->L, arg);
 }
 

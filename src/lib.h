@@ -36,7 +36,7 @@ void idn_setmetamethod(lua_State *L, const char *name);
 /* tensorlib.c: dst = the value at `arg`: a number fills it; a tensor or nested
    tables of its size are copied, whatever they share. Raises before the first
    write. */
-void idn_assign(lua_State *L, idn_tensor *dst, int arg, int level);
+void idn_assign(lua_State *L, idn_tensor *dst, int arg);
 
 /* npylib.c and safetensorslib.c: read a file of that kind, whose first `n`
    bytes have been read, and push what idinit.load returns behind whatever else
@@ -49,7 +49,7 @@ const char *idn_loadsafetensors(lua_State *L, struct idn_transfer *f, int names,
                                 const void *first, size_t n);
 
 /* nestlib.c: dst = the nested tables at `arg`, likewise. */
-void idn_assignnest(lua_State *L, idn_tensor *dst, int arg, int level);
+void idn_assignnest(lua_State *L, idn_tensor *dst, int arg);
 
 /* Pushes a tensor of what is at `arg`: a number or nested tables, of which the
    first tell the size. They are data of what the label names, or it is NULL.

@@ -1,6 +1,4 @@
 /* Nested tables to tensors and back. */
-#include <stdio.h>
-
 #include "lib.h"
 
 #define MAXEMPTY (1 << 20) /* tables without a number in them */
@@ -15,18 +13,11 @@ static const char *pushlabel(lua_State *L, const char *label) {
 static int badnest(const idn_nest *n, int depth, int64_t count) {
   lua_State *L = n->L;
   int got = lua_gettop(L);
-  const char *label = pushlabel(L, n->label);
-  luaL_Buffer path;
-  luaL_buffinit(L, &path);
-  luaL_addstring(&path, label);
-  if (depth == 0) luaL_addstring(&path, "value");
-  for (int d = 0; d < depth; d++) {
-    char text[32];
-    snprintf(text, sizeof text, "[%lld]", (long long)n->at[d]);
-    luaL_addstring(&path, text);
-  }
-  luaL_pushresult(&path);
-  const char *where = lua_tostring(L, -1);
+  const char *where = pushlabel(L, n->label);
+  if (depth == 0) where = lua_pushfstring(L, "%svalue", where);
+  for (int d = 0; d < depth; d++)
+    where = lua_pushfstring(L, "%s[%s]", where,
+                            idn_pushnumber(L, (double)n->at[d]));
   if (count < 0)
     return idn_fail(L, n->level, "%s: number expected, got %s", where,
                     idn_pushgot(L, got));
@@ -78,16 +69,16 @@ static void readnest(idn_nest *n, int depth, float *data) {
 }
 
 void idn_walknest(idn_nest *n, int arg, const idn_tensor *to) {
-  luaL_checkstack(n->L, n->rank + 40, "tables nested too deep");
+  luaL_checkstack(n->L, 3 * n->rank + 40, "tables nested too deep");
   if (to) n->stride = idn_stride(to);
   lua_pushvalue(n->L, arg);
   readnest(n, 0, to ? to->data : NULL);
   lua_pop(n->L, 1);
 }
 
-void idn_assignnest(lua_State *L, idn_tensor *dst, int arg, int level) {
-  idn_nest n = {L, NULL, level, .rank = dst->rank, .size = dst->dim};
-  checknest(L, n.label, n.rank, n.size, level);
+void idn_assignnest(lua_State *L, idn_tensor *dst, int arg) {
+  idn_nest n = {L, NULL, 1, .rank = dst->rank, .size = dst->dim};
+  checknest(L, NULL, n.rank, n.size, 1);
   idn_walknest(&n, arg, NULL);
   idn_walknest(&n, arg, dst);
 }

@@ -63,7 +63,7 @@ static int circshift(lua_State *L) {
   int64_t shift[IDN_MAXRANK] = {0}, size[IDN_MAXRANK];
   lua_settop(L, 2);
   idn_checkshift(L, 2, t->rank, t->dim, shift);
-  idn_tensor *made = idn_newlike(L, 1, 1);
+  idn_tensor *made = idn_newlike(L, 1);
   memcpy(size, t->dim, (size_t)t->rank * sizeof *size);
   idn_array from = {t->data, t->rank, size, idn_stride(t)};
   if (t->numel > 0) rotate(idn_arrayof(made), from, size, shift, 0);
@@ -79,7 +79,7 @@ static int flip(lua_State *L) {
   int64_t stride[IDN_MAXRANK];
   if (count < 1) idn_fail(L, 1, "dimension expected, got nothing");
   idn_checkdimensions(L, 2, count, t->rank, dims);
-  idn_tensor *made = idn_newlike(L, 1, 1);
+  idn_tensor *made = idn_newlike(L, 1);
   idn_array from = idn_arrayof(t);
   memcpy(stride, from.stride, (size_t)t->rank * sizeof *stride);
   for (int k = 0; k < count && t->numel > 0; k++) {

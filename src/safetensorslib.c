@@ -176,16 +176,14 @@ static void readsave(lua_State *L, idn_sttable *t) {
   static const char *const names[] = {"dtype", "metadata", NULL};
   lua_settop(L, KEYWORDS);
   if (!lua_istable(L, TENSORS))
-    idn_fail(L, 1, "tensors: table of tensors by name expected, got %s",
-             idn_pushgot(L, TENSORS));
+    idn_failgot(L, TENSORS, "tensors: table of tensors by name");
   idn_checkkeywords(L, KEYWORDS, names,
                     "; idinit.save(path, idinit.load(other)) passes metadata "
                     "for keywords, which are to be {metadata = metadata}");
   t->type = idn_checktype(L, DTYPE, "dtype", IDN_WRITTEN);
   t->hasmetadata = !lua_isnil(L, METADATA);
   if (t->hasmetadata && !lua_istable(L, METADATA))
-    idn_fail(L, 1, "metadata: table expected, got %s",
-             idn_pushgot(L, METADATA));
+    idn_failgot(L, METADATA, "metadata: table");
   t->count = countpairs(L, TENSORS);
   t->pairs = countpairs(L, METADATA);
 }

@@ -149,10 +149,10 @@ idn_tensor *idn_rawtensor(lua_State *L, int rank, const int64_t *size,
   return t;
 }
 
-idn_tensor *idn_newlike(lua_State *L, int arg, int level) {
-  const idn_tensor *t = idn_checktensor(L, arg, NULL, level);
-  idn_tensor *made = idn_rawtensor(L, t->rank, t->dim, idn_newsorder(t), level);
-  idn_checktensor(L, arg, NULL, level);
+idn_tensor *idn_newlike(lua_State *L, int arg) {
+  const idn_tensor *t = idn_checktensor(L, arg, NULL, 1);
+  idn_tensor *made = idn_rawtensor(L, t->rank, t->dim, idn_newsorder(t), 1);
+  idn_checktensor(L, arg, NULL, 1);
   return made;
 }
 

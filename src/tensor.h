@@ -104,7 +104,7 @@ idn_tensor *idn_rawtensor(lua_State *L, int rank, const int64_t *size,
                           int order, int level);
 
 /* So one for the elements of the tensor at `arg`, which still is one then. */
-idn_tensor *idn_newlike(lua_State *L, int arg, int level);
+idn_tensor *idn_newlike(lua_State *L, int arg);
 
 /* Pushes a tensor that shares the elements of the one at `parent`, `offset`
    elements from its first on, and keeps them alive. [-0, +1] */

@@ -72,9 +72,9 @@ static int overlap(const idn_tensor *t, const idn_tensor *u) {
 }
 
 /* dst = the tensor at `arg` by way of a copy, for what may share elements. */
-static void copyacross(lua_State *L, idn_tensor *dst, int arg, int level) {
-  idn_tensor *copy = idn_newlike(L, arg, level);
-  if (!dst->data) idn_fail(L, level, "tensor has been finalized");
+static void copyacross(lua_State *L, idn_tensor *dst, int arg) {
+  idn_tensor *copy = idn_newlike(L, arg);
+  if (!dst->data) idn_fail(L, 1, "tensor has been finalized");
   idn_copy(copy, lua_touserdata(L, arg));
   idn_copy(dst, copy);
   lua_pop(L, 1);
@@ -83,32 +83,29 @@ static void copyacross(lua_State *L, idn_tensor *dst, int arg, int level) {
 /* The tensor at `arg`, which has to have the size of `t`; `expects` says what
    else it might have been. */
 static const idn_tensor *checksame(lua_State *L, const idn_tensor *t, int arg,
-                                   const char *expects, int level) {
+                                   const char *expects) {
   const idn_tensor *u = idn_totensor(L, arg);
-  if (!u)
-    idn_fail(L, level, "%s expected, got %s", expects, idn_pushgot(L, arg));
+  if (!u) idn_failgot(L, arg, expects);
   if (!idn_hassize(u, t->rank, t->dim))
-    idn_fail(L, level, "tensor of size %s expected, got size %s",
+    idn_fail(L, 1, "tensor of size %s expected, got size %s",
              idn_pushsize(L, t->rank, t->dim),
              idn_pushsize(L, u->rank, u->dim));
   return u;
 }
 
-void idn_assign(lua_State *L, idn_tensor *dst, int arg, int level) {
+void idn_assign(lua_State *L, idn_tensor *dst, int arg) {
   if (lua_type(L, arg) == LUA_TNUMBER) {
     idn_fill(dst, idn_tofloat(L, arg));
-    return;
+  } else if (lua_istable(L, arg)) {
+    idn_assignnest(L, dst, arg);
+  } else {
+    const idn_tensor *src =
+        checksame(L, dst, arg, "number, tensor or nested tables");
+    if (overlap(dst, src))
+      copyacross(L, dst, arg);
+    else
+      idn_copy(dst, src);
   }
-  if (lua_istable(L, arg)) {
-    idn_assignnest(L, dst, arg, level);
-    return;
-  }
-  const idn_tensor *src =
-      checksame(L, dst, arg, "number, tensor or nested tables", level);
-  if (overlap(dst, src))
-    copyacross(L, dst, arg, level);
-  else
-    idn_copy(dst, src);
 }
 
 static int copy(lua_State *L) {
@@ -116,14 +113,14 @@ static int copy(lua_State *L) {
   if (lua_type(L, 2) == LUA_TNUMBER)
     idn_failgot(L, 2, "source: tensor or nested tables");
   lua_settop(L, 2);
-  idn_assign(L, t, 2, 1);
+  idn_assign(L, t, 2);
   lua_settop(L, 1);
   return 1;
 }
 
 static int clone(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  idn_copy(idn_newlike(L, 1, 1), t);
+  idn_copy(idn_newlike(L, 1), t);
   return 1;
 }
 
@@ -158,7 +155,7 @@ static int equal(lua_State *L) {
 
 static int maxdiff(lua_State *L) {
   const idn_tensor *t = idn_checktensor(L, 1, NULL, 1);
-  const idn_tensor *u = checksame(L, t, 2, "tensor", 1);
+  const idn_tensor *u = checksame(L, t, 2, "tensor");
   lua_pushnumber(L, idn_maxdiff(idn_arrayof(t), idn_arrayof(u)));
   return 1;
 }

@@ -33,8 +33,7 @@ idn_transfer *idn_newtransfer(lua_State *L) {
 }
 
 const char *idn_checkpath(lua_State *L, int arg) {
-  if (lua_type(L, arg) != LUA_TSTRING)
-    idn_fail(L, 1, "path: string expected, got %s", idn_pushgot(L, arg));
+  if (lua_type(L, arg) != LUA_TSTRING) idn_failgot(L, arg, "path: string");
   const char *path = lua_tostring(L, arg);
   if (strlen(path) != lua_rawlen(L, arg))
     idn_fail(L, 1, "path: string without zero bytes expected");

@@ -136,7 +136,7 @@ local function readkeywords(kind, given)
   end
   for name in next, given do
     if not settings.knows(kind, name) then
-      fail("%s", core.unknown(name, known[kind]))
+      fail("%s", core.unknown(name, unpack(known[kind])))
     end
   end
   return given
