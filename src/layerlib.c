@@ -251,8 +251,10 @@ static void copycolumn(void *state) {
              "%s expects indices in range [1, %s], got %s at position %s",
              c->label, text(L, count), got, text(L, c->done + 1));
   }
-  recheck(c, 3); /* a number of the FFI is read by Lua code */
-  recheck(c, RESULT);
+  if (idn_iscdata(L, -1)) { /* Lua code has read it */
+    recheck(c, 3);
+    recheck(c, RESULT);
+  }
   const idn_weight *w = &c->pass.weight;
   const idn_tensor *y = lua_touserdata(L, RESULT);
   const float *from = w->data + (index - 1) * w->in;
@@ -282,6 +284,7 @@ static int lookup(call *c) {
              c->label, IDN_MAXRANK);
   c->size[0] = c->pass.layer->nout;
   pushresult(c);
+  recheck(c, 3);
   if (x)
     recheck(c, 2);
   else
