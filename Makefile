@@ -125,7 +125,7 @@ SPEC = spec
 KINDS = $(sort $(foreach lua,$(LUAS),$(firstword $(subst -, ,$(lua)))))
 
 test:
-	@spec/tools/need cc $(KINDS) $(KINDS:%=%-dev) busted luarocks numpy blas
+	@spec/tools/need cc pkg-config $(KINDS) $(KINDS:%=%-dev) busted luarocks numpy blas
 	@$(MAKE) --no-print-directory $(KINDS:%=build/%/idinit/core.so)
 	@spec/tools/test '$(SPEC)' $(LUAS)
 
