@@ -28,7 +28,7 @@ static int fill(void *state, int64_t n, float *a, int64_t sa, const float *b,
   return 1;
 }
 
-void idn_fillelements(idn_array a, float value) {
+void idn_fillelements(const idn_array *a, float value) {
   idn_eachrun(a, a, fill, &value);
 }
 
@@ -45,7 +45,7 @@ int idn_copyrun(void *state, int64_t n, float *a, int64_t sa, const float *b,
   return 1;
 }
 
-void idn_copyelements(idn_array a, idn_array b) {
+void idn_copyelements(const idn_array *a, const idn_array *b) {
   idn_eachrun(a, b, idn_copyrun, NULL);
 }
 
@@ -57,7 +57,7 @@ static int equal(void *state, int64_t n, float *a, int64_t sa, const float *b,
   return 1;
 }
 
-int idn_equalelements(idn_array a, idn_array b) {
+int idn_equalelements(const idn_array *a, const idn_array *b) {
   return idn_eachrun(a, b, equal, NULL);
 }
 
@@ -82,7 +82,7 @@ static int maxdiff(void *state, int64_t n, float *a, int64_t sa, const float *b,
   return 1;
 }
 
-double idn_maxdiff(idn_array a, idn_array b) {
+double idn_maxdiff(const idn_array *a, const idn_array *b) {
   double most = 0;
   idn_eachrun(a, b, maxdiff, &most);
   return most;

@@ -8,19 +8,19 @@
 
 #pragma GCC visibility push(hidden) /* the module exports its opener alone */
 
-void idn_fillelements(idn_array a, float value);
+void idn_fillelements(const idn_array *a, float value);
 
 /* a = b, bit for bit. The two do not overlap. */
-void idn_copyelements(idn_array a, idn_array b);
+void idn_copyelements(const idn_array *a, const idn_array *b);
 
 /* What does so with a run. */
 idn_visit idn_copyrun;
 
-int idn_equalelements(idn_array a, idn_array b);
+int idn_equalelements(const idn_array *a, const idn_array *b);
 
 /* The largest absolute difference of two elements; NaN if one of them, and not
    the other, is a NaN. Where both are, or are the same infinity, it is 0. */
-double idn_maxdiff(idn_array a, idn_array b);
+double idn_maxdiff(const idn_array *a, const idn_array *b);
 
 #pragma GCC visibility pop
 

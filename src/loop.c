@@ -58,9 +58,3 @@ int idn_runloop(const idn_loop *l, float *a, const float *b, idn_visit *visit,
     if (d < 0) return 1;
   }
 }
-
-int idn_eachrun(idn_array a, idn_array b, idn_visit *visit, void *state) {
-  idn_loop l;
-  idn_makeloop(&l, b.rank, b.size, a.stride, b.stride);
-  return idn_runloop(&l, a.data, b.data, visit, state);
-}

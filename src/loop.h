@@ -32,7 +32,12 @@ int idn_runloop(const idn_loop *l, float *a, const float *b, idn_visit *visit,
 
 /* Makes a loop over two arrays, and runs it. The size is that of `b`; `a` may
    be larger. */
-int idn_eachrun(idn_array a, idn_array b, idn_visit *visit, void *state);
+static inline int idn_eachrun(const idn_array *a, const idn_array *b,
+                              idn_visit *visit, void *state) {
+  idn_loop l;
+  idn_makeloop(&l, b->rank, b->size, a->stride, b->stride);
+  return idn_runloop(&l, a->data, b->data, visit, state);
+}
 
 #pragma GCC visibility pop
 

@@ -39,7 +39,7 @@ static int visit(void *state, int64_t n, float *a, int64_t sa, const float *b,
   return 1;
 }
 
-int64_t idn_nonzeros(idn_array a) {
+int64_t idn_nonzeros(const idn_array *a) {
   int64_t count = 0;
   idn_eachrun(a, a, visit, &count);
   return count;
@@ -63,15 +63,15 @@ static int64_t first(int64_t dot, int64_t n, int64_t dots) {
 
 /* Sets those dots in a line that have been found clear so far and have a
    non-zero now. Returns how many. */
-static int64_t drawline(const idn_picture *picture, idn_array plane,
+static int64_t drawline(const idn_picture *picture, const idn_array *plane,
                         const float *line, int along, int64_t *at) {
-  int64_t n = plane.size[along], dots = picture->dots[along], found = 0;
+  int64_t n = plane->size[along], dots = picture->dots[along], found = 0;
   for (at[along] = 0; at[along] < dots; at[along]++) {
     unsigned char bit, *mask = locate(picture, at, &bit);
     if (*mask & bit) continue;
     int64_t from = first(at[along], n, dots);
     int64_t to = first(at[along] + 1, n, dots);
-    int64_t stride = plane.stride[along];
+    int64_t stride = plane->stride[along];
     if (countrun(line + from * stride, to - from, stride) == 0) continue;
     *mask |= bit;
     found++;
@@ -81,8 +81,8 @@ static int64_t drawline(const idn_picture *picture, idn_array plane,
 
 /* Runs along the dimension that lies closer in memory, once over each line
    for the count; lines that can set no further dot are not looked at again. */
-int64_t idn_draw(const idn_picture *picture, idn_array plane) {
-  const int64_t *size = plane.size, *stride = plane.stride;
+int64_t idn_draw(const idn_picture *picture, const idn_array *plane) {
+  const int64_t *size = plane->size, *stride = plane->stride;
   int along = size[1] == 1 || (size[0] > 1 && stride[0] < stride[1]) ? 0 : 1;
   int across = 1 - along;
   int64_t total = 0, at[2], line = 0;
@@ -90,7 +90,7 @@ int64_t idn_draw(const idn_picture *picture, idn_array plane) {
     int64_t end = first(at[across] + 1, size[across], picture->dots[across]);
     int64_t clear = picture->dots[along];
     for (; line < end; line++) {
-      const float *p = plane.data + line * stride[across];
+      const float *p = plane->data + line * stride[across];
       int64_t count = countrun(p, size[along], stride[along]);
       if (count > 0 && clear > 0)
         clear -= drawline(picture, plane, p, along, at);

@@ -25,10 +25,10 @@ static inline int64_t idn_picturecolumns(const idn_picture *p) {
    returns the number of non-zeros. Row r of n belongs to the cell
    floor(r * dots / n), counted from 0; so do columns. The plane has two
    dimensions, and no extent of 0. */
-int64_t idn_draw(const idn_picture *picture, idn_array plane);
+int64_t idn_draw(const idn_picture *picture, const idn_array *plane);
 
 /* The number of non-zeros. */
-int64_t idn_nonzeros(idn_array a);
+int64_t idn_nonzeros(const idn_array *a);
 
 #pragma GCC visibility pop
 

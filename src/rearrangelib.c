@@ -43,19 +43,24 @@ void idn_checkshift(lua_State *L, int arg, int rank, const int64_t *size,
 /* Copies `src` so that element p comes from p - shift. The dimensions from `d`
    on are still to be cut in the part that does not wrap and the part that does;
    `size`, that of `src`, is the part's so far. */
-static void rotate(idn_array dst, idn_array src, int64_t *size,
+static void rotate(idn_array *dst, idn_array *src, int64_t *size,
                    const int64_t *shift, int d) {
-  while (d < src.rank && shift[d] == 0) d++;
-  if (d == src.rank) {
+  while (d < src->rank && shift[d] == 0) d++;
+  if (d == src->rank) {
     idn_copyelements(dst, src);
     return;
   }
+  float *to = dst->data, *from = src->data;
   int64_t s = shift[d], n = size[d];
   size[d] = n - s;
-  rotate(idn_from(dst, d, s), src, size, shift, d + 1);
+  dst->data = to + s * dst->stride[d];
+  rotate(dst, src, size, shift, d + 1);
   size[d] = s;
-  rotate(dst, idn_from(src, d, n - s), size, shift, d + 1);
+  dst->data = to;
+  src->data = from + (n - s) * src->stride[d];
+  rotate(dst, src, size, shift, d + 1);
   size[d] = n;
+  src->data = from;
 }
 
 static int circshift(lua_State *L) {
@@ -66,7 +71,7 @@ static int circshift(lua_State *L) {
   idn_tensor *made = idn_newlike(L, 1);
   memcpy(size, t->dim, (size_t)t->rank * sizeof *size);
   idn_array from = {t->data, t->rank, size, idn_stride(t)};
-  if (t->numel > 0) rotate(idn_arrayof(made), from, size, shift, 0);
+  if (t->numel > 0) rotate(idn_arrayof(made), &from, size, shift, 0);
   return 1;
 }
 
@@ -80,14 +85,14 @@ static int flip(lua_State *L) {
   if (count < 1) idn_fail(L, 1, "dimension expected, got nothing");
   idn_checkdimensions(L, 2, count, t->rank, dims);
   idn_tensor *made = idn_newlike(L, 1);
-  idn_array from = idn_arrayof(t);
+  idn_array from = *idn_arrayof(t);
   memcpy(stride, from.stride, (size_t)t->rank * sizeof *stride);
   for (int k = 0; k < count && t->numel > 0; k++) {
     from = idn_from(from, dims[k], t->dim[dims[k]] - 1);
     stride[dims[k]] *= -1;
   }
   from.stride = stride;
-  idn_copyelements(idn_arrayof(made), from);
+  idn_copyelements(idn_arrayof(made), &from);
   return 1;
 }
 
@@ -146,7 +151,8 @@ static int cat(lua_State *L) {
     const idn_tensor *t = checkpart(L, k, rank, size, dim);
     if (t->dim[dim] > size[dim] - at)
       idn_fail(L, 1, "the table of tensors has changed meanwhile");
-    idn_copyelements(idn_from(idn_arrayof(joined), dim, at), idn_arrayof(t));
+    idn_array to = idn_from(*idn_arrayof(joined), dim, at);
+    idn_copyelements(&to, idn_arrayof(t));
     at += t->dim[dim];
   }
   return 1;

@@ -39,20 +39,20 @@ static int visit(void *state, int64_t n, float *a, int64_t sa, const float *b,
   return 1;
 }
 
-const char *idn_putelements(idn_array a, int order, int type, idn_put *put,
-                            void *state) {
+const char *idn_putelements(const idn_array *a, int order, int type,
+                            idn_put *put, void *state) {
   stream s;
   int64_t packed[IDN_MAXRANK];
   idn_loop l;
-  if (idn_countelements(a.rank, a.size) == 0)
+  if (idn_countelements(a->rank, a->size) == 0)
     return NULL; /* no strides to pack */
   s.type = type;
   s.put = put;
   s.state = state;
   s.fault = NULL;
   s.count = 0;
-  idn_packstrides(a.rank, a.size, order, packed);
-  idn_makeloop(&l, a.rank, a.size, packed, a.stride);
-  if (idn_runloop(&l, a.data, a.data, visit, &s) && s.count > 0) flush(&s);
+  idn_packstrides(a->rank, a->size, order, packed);
+  idn_makeloop(&l, a->rank, a->size, packed, a->stride);
+  if (idn_runloop(&l, a->data, a->data, visit, &s) && s.count > 0) flush(&s);
   return s.fault;
 }

@@ -14,8 +14,8 @@ typedef const char *idn_put(void *state, const void *bytes, size_t n);
 
 /* Puts all elements in IDN_ROW or IDN_COL order, as dtype.h writes them in a
    type. Returns the first fault and puts nothing after it. */
-const char *idn_putelements(idn_array a, int order, int type, idn_put *put,
-                            void *state);
+const char *idn_putelements(const idn_array *a, int order, int type,
+                            idn_put *put, void *state);
 
 #pragma GCC visibility pop
 

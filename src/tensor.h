@@ -48,9 +48,9 @@ static inline int idn_newsorder(const idn_tensor *t) {
   return idn_order(t) == IDN_COL ? IDN_COL : IDN_ROW;
 }
 
-static inline idn_array idn_arrayof(const idn_tensor *t) {
-  return (idn_array){t->data, t->rank, t->dim, idn_stride(t)};
-}
+/* A pointer to an array of a tensor's elements, for the block that asks. */
+#define idn_arrayof(t)                                                         \
+  (&(idn_array){(t)->data, (t)->rank, (t)->dim, idn_stride(t)})
 
 static inline void idn_fill(idn_tensor *t, float value) {
   idn_fillelements(idn_arrayof(t), value);

@@ -82,7 +82,7 @@ static int spy(lua_State *L) {
   picture.mask = lua_newuserdata(L, (size_t)(rows * columns));
   memset(picture.mask, 0, (size_t)(rows * columns));
   idn_checktensor(L, 1, NULL, 2); /* a finalizer may have run */
-  int64_t count = idn_draw(&picture, plane);
+  int64_t count = idn_draw(&picture, &plane);
   lua_createtable(L, (int)rows, 0);
   for (int64_t r = 0; r < rows; r++) {
     pushline(L, picture.mask + r * columns, columns);

@@ -74,7 +74,7 @@ static int reshape(lua_State *L) {
     idn_checktensor(L, 1, NULL, 1);
     idn_packstrides(t->rank, t->dim, IDN_ROW, stride);
     idn_array to = {made->data, t->rank, t->dim, stride};
-    idn_copyelements(to, idn_arrayof(t));
+    idn_copyelements(&to, idn_arrayof(t));
   }
   return 1;
 }

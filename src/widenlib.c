@@ -46,9 +46,9 @@ static void copypart(widening *w, idn_array to, idn_array from, int64_t first,
   from = idn_from(from, w->d, first);
   to = idn_from(to, w->d, (r - 1) * w->before + first);
   if (w->fit == IDN_MEAN || w->fit == IDN_SPLIT)
-    idn_eachrun(to, from, scale, &s);
+    idn_eachrun(&to, &from, scale, &s);
   else
-    idn_copyelements(to, from);
+    idn_copyelements(&to, &from);
 }
 
 /* Where copies do not come out even, the first elements have one more than the
@@ -65,7 +65,8 @@ static void widenblock(widening *w, idn_array to, idn_array from) {
   if (w->fit == IDN_SPLIT || w->fit == IDN_PAD) return;
   for (int64_t done = w->before; done < w->after; done += n) {
     w->size[w->d] = n = w->after - done < done ? w->after - done : done;
-    idn_copyelements(idn_from(to, w->d, done), from);
+    idn_array next = idn_from(to, w->d, done);
+    idn_copyelements(&next, &from);
   }
 }
 
@@ -117,7 +118,7 @@ static int widen(lua_State *L) {
       w.fit == IDN_PAD ? idn_newtensor(L, t->rank, w.size, idn_newsorder(t), 1)
                        : idn_rawtensor(L, t->rank, w.size, idn_newsorder(t), 1);
   idn_checktensor(L, 1, NULL, 1);
-  idn_array to = idn_arrayof(wide);
+  idn_array to = *idn_arrayof(wide);
   idn_array from = {t->data, t->rank, w.size, idn_stride(t)};
   for (int64_t g = 0; g < w.groups && wide->numel > 0 && w.before > 0; g++)
     widenblock(&w, idn_from(to, w.d, g * w.after),
