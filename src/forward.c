@@ -223,12 +223,9 @@ static float sumcolumn(const float *x, int64_t step, const float *panel,
   return sum;
 }
 
-/* y += x times all panels, for `count` positions. Where this is inlined, it is
-   short of registers. */
-__attribute__((noinline)) static void addtile(const work *s,
-                                              float *const y[TILE],
-                                              const float *const x[TILE],
-                                              int count) {
+/* y += x times all panels, for `count` positions. */
+static void addtile(const work *s, float *const y[TILE],
+                    const float *const x[TILE], int count) {
   int64_t step = s->pass->batch;
   const float *panel = s->panels;
   for (int64_t o = 0; o < s->outs; o += WIDE, panel += s->ins * WIDE) {
