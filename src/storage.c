@@ -176,8 +176,8 @@ idn_block *idn_newblock(lua_State *L, idn_heap *heap, size_t bytes,
 /* Elsewhere it waits for the next block: a view comes soon after its tensor,
    and would have the collector take that for live. */
 void idn_makeroom(lua_State *L, const idn_block *block) {
-  idn_heap *heap = block->heap;
-  if (IDN_OWNERBYTES > 0 && heap->held >= heap->trigger) collect(L, heap);
+  if (IDN_OWNERBYTES > 0 && block->heap->held >= block->heap->trigger)
+    collect(L, block->heap);
 }
 
 void idn_shareblock(idn_block *block) {
