@@ -66,7 +66,7 @@ describe("Globals", function()
         parts[1](idinit, layers, assert)
         parts[2](idinit, layers, assert, pcall, tostring)
         write "done"
-        exit(0)
+        exit(0, true)
       ]]):format(everything, texts, change)
       assert.equal("done", run(code))
     end)

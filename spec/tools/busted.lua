@@ -9,8 +9,9 @@ local tally = os.getenv "IDINIT_TALLY"
 local stress = tonumber(os.getenv "IDINIT_GCSTRESS")
 
 if stress then
-  collectgarbage("setpause", 0)
-  collectgarbage("setstepmul", 400)
+  local pace = require "spec.support.pace"
+  pace("pause", 0)
+  pace("stepmul", 400)
   debug.sethook(function() collectgarbage() end, "", stress)
 end
 

@@ -5,6 +5,7 @@ local core = require "idinit.core"
 local idinit = require "idinit"
 local layers = require "idinit.layers"
 local mirror = require "spec.support.mirror"
+local pace = require "spec.support.pace"
 local world = require "spec.fuzz.script.world"
 
 local unpack = table.unpack or unpack
@@ -227,7 +228,7 @@ operation("collect", 8, function()
   local what = draw(200)
   if what == 1 then pcall(collectgarbage, "collect") end
   if what < 5 then pcall(collectgarbage, "step", draw(100)) end
-  if what == 6 then collectgarbage("setpause", pick { 10, 100, 200 }) end
+  if what == 6 then pace("pause", pick { 10, 100, 200 }) end
   if what == 7 then collectgarbage "stop" end
   if what == 8 then collectgarbage "restart" end
   if jit and what == 9 then jit.flush() end
