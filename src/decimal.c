@@ -38,8 +38,6 @@ static void shortest(decimal *d, float x) {
   while (!readsback(d, count, x, x) &&
          !(is_power && readsback(d, count, x * (1 + 0x1p-25), x)))
     count++;
-  while (d->count > 1 && d->digits[d->count - 1] == '0')
-    d->digits[--d->count] = '\0';
 }
 
 int idn_decimal(char text[IDN_DECIMAL_SIZE], float x) {
