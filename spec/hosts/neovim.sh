@@ -9,8 +9,9 @@ build luajit
 build lua5.1 # which Neovim has where LuaJIT does not run
 
 nvim() {
-  env -u LUA_PATH -u LUA_CPATH HOME="$tmp" IDINIT_HOST="$1" \
-    nvim --clean --headless -n --cmd "set runtimepath^=$top" \
+  env -u LUA_PATH -u LUA_CPATH HOME="$tmp" IDINIT_HOST="$1" IDINIT_TOP="$top" \
+    nvim --clean --headless -n \
+    --cmd 'lua vim.opt.runtimepath:prepend(vim.env.IDINIT_TOP)' \
     -c "luafile $hosts/neovim.lua" -c 'quitall!'
 }
 
