@@ -15,7 +15,7 @@ local SECONDS = 15 -- a spec that takes longer hangs
 -- /dev/full is: who knows what a mutant does there.
 local SPECS = {
   "taps", "identity", "keywords", "groups", "fits", "into", "values", "shards", "random",
-  "misuse", "limits", "numbers",
+  "misuse", "limits", "numbers", "views", "bytes", "layers", "safetensors",
 }
 
 local function run(command)
