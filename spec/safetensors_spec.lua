@@ -8,7 +8,6 @@ local layers = require "idinit.layers"
 local random = require "spec.support.random"
 local safefile = require "spec.support.safefile"
 
-
 local entry, file = safefile.entry, safefile.file
 
 local folder
