@@ -1,5 +1,6 @@
 -- The keywords beyond gain and shift: what they mean, by vectors and named cases.
 
+local core = require "idinit.core"
 local idinit = require "idinit"
 local fails = require "spec.support.fails"
 local nonzeros = require "spec.support.nonzeros"
@@ -429,5 +430,14 @@ describe("window", function()
         assert.is_true(idinit.cat(parts, 2) == whole)
       end
     end
+  end)
+end)
+
+describe("The core", function()
+  it("knows 32 names that a key may be meant to have, and no more", function()
+    local names = {}
+    for k = 1, 40 do names[k] = ("name%d"):format(k) end
+    local text = core.unknown("zzzzzzzzzzzz", unpack(names))
+    assert.truthy(text:find("name31, name32 expected", 1, true), text)
   end)
 end)
