@@ -75,13 +75,8 @@ describe("A tensor made in a finalizer", function()
   it("does not stop the count of what is held", function()
     local alive = tonumber(child.must(child.lua() .. " -e " .. child.quote [[
       local idinit = require "idinit"
-      local newproxy = rawget(_G, "newproxy")
       local function finalize() for _ = 1, 300 do idinit.zeros(512, 512) end end
-      if newproxy then
-        getmetatable(newproxy(true)).__gc = finalize
-      else
-        setmetatable({}, { __gc = finalize })
-      end
+      require "spec.support.dying" (finalize)
       collectgarbage()
       local weak, alive = setmetatable({}, { __mode = "v" }), 0
       for k = 1, 400 do weak[k] = idinit.zeros(512, 512) end

@@ -6,6 +6,7 @@ local idinit = require "idinit"
 local core = require "idinit.core"
 local layers = require "idinit.layers"
 local child = require "spec.tools.child"
+local dying = require "spec.support.dying"
 local fails = require "spec.support.fails"
 local random = require "spec.support.random"
 
@@ -307,11 +308,7 @@ describe("A tensor that a finalizer brings back", function()
     local row = t[3]
     assert(t(2, 2) == 1 and row[3] == 1)
     local function finalize() saved.t, saved.row = t, row end
-    if newproxy then
-      getmetatable(newproxy(true)).__gc = finalize
-    else
-      setmetatable({}, { __gc = finalize })
-    end
+    dying(finalize)
   end
 
   it("has lost its elements, and so have views that were garbage too", function()
@@ -352,12 +349,7 @@ describe("A finalizer older than the module", function()
       local function finalize()
         io.write(idinit(3, 3)(2, 2) == 1 and "done" or "wrong")
       end
-      if newproxy then
-        old = newproxy(true)
-        getmetatable(old).__gc = finalize
-      else
-        old = setmetatable({}, { __gc = finalize })
-      end
+      old = require "spec.support.dying" (finalize)
       idinit = require "idinit"
     ]]
     assert.equal("done", (child.must(child.lua() .. " -e " .. child.quote(code))))
@@ -369,12 +361,7 @@ describe("Tensors that finalizers make while a state is closed", function()
   it("serve those that come later, or say that they are gone", function()
     local code = [[
       local idinit
-      local function watch(finalize)
-        if not newproxy then return setmetatable({}, { __gc = finalize }) end
-        local proxy = newproxy(true)
-        getmetatable(proxy).__gc = finalize
-        return proxy
-      end
+      local watch = require "spec.support.dying"
       old = watch(function()
         local ok, value = pcall(function() return kept[1][2][2] + kept[2][2] end)
         assert(ok and value == 4 or not ok and value:find "finalized", value)

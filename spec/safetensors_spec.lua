@@ -539,6 +539,7 @@ describe("idinit.save", function()
   it("bears finalizers that add to its tables meanwhile", function()
     local output = child.run(child.lua() .. " -e " .. child.quote(([[
       local idinit, pace = require "idinit", require "spec.support.pace"
+      local dying = require "spec.support.dying"
       local path = %q
       local function count(t)
         local n = 0
@@ -557,13 +558,7 @@ describe("idinit.save", function()
           end
         end
         for k = 1, 50 do net["x" .. k], metadata["x" .. k] = idinit(2), "z" end
-        for _ = 1, 5 do
-          if newproxy then
-            getmetatable(newproxy(true)).__gc = finalize
-          else
-            setmetatable({}, { __gc = finalize })
-          end
-        end
+        for _ = 1, 5 do dying(finalize) end
         local ok, text = pcall(idinit.save, path, net, { metadata = metadata })
         if ok then
           local loaded, notes = idinit.load(path) -- which no finalizer adds to

@@ -7,6 +7,8 @@
 -- then either and that spec/tools/equivalents.txt does not explain, and fails if
 -- there is one.
 
+local child = require "spec.tools.child"
+
 local COPY = "build/mutate"
 local EQUIVALENTS = "spec/tools/equivalents.txt"
 local SECONDS = 15 -- a spec that takes longer hangs
@@ -27,18 +29,7 @@ local function must(command)
   if not run(command) then error("failed: " .. command, 0) end
 end
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  assert(file:close())
-end
+local read, write = child.read, child.write
 
 -- ---- Mutants
 

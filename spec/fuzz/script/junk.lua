@@ -2,6 +2,7 @@
 -- calls. All that is asked is an error of idinit's.
 
 local core = require "idinit.core"
+local dying = require "spec.support.dying"
 local idinit = require "idinit"
 local layers = require "idinit.layers"
 local mirror = require "spec.support.mirror"
@@ -211,12 +212,7 @@ local function mine()
     end
     if kind == 4 then error(FINALIZER, 0) end
   end
-  if newproxy then
-    local p = newproxy(true)
-    getmetatable(p).__gc = explode
-  else
-    setmetatable({}, { __gc = explode })
-  end
+  dying(explode)
 end
 
 operation("mine", 4, function()
